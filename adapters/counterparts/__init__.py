@@ -1,0 +1,1 @@
+"""What answers on the other side of the wire? Real servers on loopback, for rehearsal and for tests."""

@@ -1,0 +1,1 @@
+"""What should happen? Pure functions over frozen data; standard library only."""

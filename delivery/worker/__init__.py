@@ -1,0 +1,1 @@
+"""How is it made to happen? Claim, decide, announce, act, record."""

@@ -1,0 +1,1 @@
+"""Is it what was sealed, and by whom? Makes and judges seals; opens no file and no socket."""
