@@ -4,7 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
 IN_VENV := .venv/bin
 PIP := $(IN_VENV)/python -m pip --quiet
 LOCK := $(IN_VENV)/uv pip compile pyproject.toml --quiet --python-version 3.11 --python-platform linux --generate-hashes \
-	--no-emit-index-url --no-emit-find-links --no-header --group build
+	--no-header --group build
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
