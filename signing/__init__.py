@@ -1,1 +1,1 @@
-"""Is it what was sealed, and by whom? Makes and judges seals; opens no file and no socket."""
+"""Makes and judges seals, signed links and proofs of service. Opens no file but its own package data, and no socket."""

@@ -1,0 +1,20 @@
+"""The one font of seals and proofs: Noto Sans SC (OFL), brought by the wheel `justmytype-intl-cjk`."""
+
+from __future__ import annotations
+
+import importlib.resources
+from functools import cache
+from pathlib import Path
+
+FAMILY = "Noto Sans SC"
+
+
+@cache
+def folder() -> Path:
+    """Where the wheel keeps Noto Sans SC and nothing else: typst scans it in no time."""
+    return Path(str(importlib.resources.files("justmytype_intl_cjk"))) / "fonts" / "ofl" / "notosanssc"
+
+
+def file() -> Path:
+    """The variable font, weights 100 to 900."""
+    return folder() / "NotoSansSC[wght].ttf"

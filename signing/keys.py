@@ -1,0 +1,165 @@
+"""The court's key file: made once, opened at start, never in the database.
+
+A key file is one PEM text: the seal's private key (PKCS #8, encrypted by a password: scrypt and AES-256), the seal's
+certificate, and the certificate that issued it. The issuer's key signs once and is forgotten: nobody can
+make a second seal that chains to the same anchor. `certificate_pem` (seal, then issuer) is public and may be handed out as `seal.pem`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from cryptography.x509.oid import NameOID, ObjectIdentifier
+
+from signing.errors import KeyFileUnreadable, WrongPassword
+
+DOCUMENT_SIGNING = ObjectIdentifier("1.3.6.1.5.5.7.3.36")  # id-kp-documentSigning, RFC 9336 §3.1
+LARGEST_KEY_FILE = 64 * 1024
+_PRIVATE_KEY = re.compile(rb"-----BEGIN (?:ENCRYPTED )?PRIVATE KEY-----.+?-----END (?:ENCRYPTED )?PRIVATE KEY-----", re.S)
+
+
+@dataclass(frozen=True)
+class KeyFile:
+    """A new key file. `content` is secret in spite of its encryption; `certificate_pem` is public."""
+
+    content: bytes = field(repr=False)
+    certificate_pem: bytes
+
+
+@dataclass(frozen=True)
+class OpenedKeys:
+    """An opened key file: keep it in memory only. `link_key` (32 bytes) is for `signing.links`, bound to the same file."""
+
+    private_key_pem: bytes = field(repr=False)
+    certificate_pem: bytes
+    link_key: bytes = field(repr=False)
+
+
+def make_key_file(
+    password: bytes, *, court: str, court_name: str, not_before: datetime, not_after: datetime, serial: int | None = None
+) -> KeyFile:
+    """A new P-256 key with its certificate for `court` (its code), valid between two aware moments.
+
+    `serial` numbers the seal's certificate; None draws one at random. Raises ValueError on an empty password.
+    """
+    if not password:
+        raise ValueError("a key file needs a password")
+    issuer_key, seal_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    validity = (not_before, not_after)
+    issuer = _issuer_certificate(issuer_key, _name(court, court_name, f"{court_name} CA"), validity)
+    certificate = _seal_certificate(seal_key, issuer, issuer_key, _name(court, court_name, court_name), validity, serial)
+    chain = b"".join(one.public_bytes(serialization.Encoding.PEM) for one in (certificate, issuer))
+    return KeyFile(content=_private_pem(seal_key, password) + chain, certificate_pem=chain)
+
+
+def open_key_file(content: bytes, password: bytes) -> OpenedKeys:
+    """Open a key file. Raises WrongPassword or KeyFileUnreadable, neither of which repeats a byte of the file."""
+    found = _PRIVATE_KEY.search(content) if len(content) <= LARGEST_KEY_FILE else None
+    if found is None:
+        raise KeyFileUnreadable("this is no key file: it should hold one PEM block 'ENCRYPTED PRIVATE KEY'")
+    key = _decrypt(found.group(), password)
+    certificates = _certificates(content)
+    if certificates[0].public_key() != key.public_key():
+        raise KeyFileUnreadable("the first certificate of the key file should belong to its private key")
+    chain = b"".join(one.public_bytes(serialization.Encoding.PEM) for one in certificates)
+    return OpenedKeys(private_key_pem=_private_pem(key, None), certificate_pem=chain, link_key=_link_key(key))
+
+
+def _decrypt(pem: bytes, password: bytes) -> ec.EllipticCurvePrivateKey:
+    try:
+        key = serialization.load_pem_private_key(pem, password)
+    except (ValueError, TypeError) as error:
+        # OpenSSL cannot tell a wrong password from damage inside the encrypted block; the first is likelier.
+        raise WrongPassword("the password does not open the key file") from error
+    except UnsupportedAlgorithm as error:
+        raise KeyFileUnreadable("the key file is encrypted in a way that is not known here") from error
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
+        raise KeyFileUnreadable("the key should be an elliptic curve key on P-256")
+    return key
+
+
+def _certificates(content: bytes) -> list[x509.Certificate]:
+    try:
+        return x509.load_pem_x509_certificates(content)
+    except ValueError as error:
+        raise KeyFileUnreadable("the key file should hold the seal's certificate after its key") from error
+
+
+def _link_key(key: ec.EllipticCurvePrivateKey) -> bytes:
+    # HKDF (RFC 5869) with its own label: knowing link keys tells nothing about the seal's key.
+    secret = key.private_numbers().private_value.to_bytes(32, "big")
+    return HKDF(hashes.SHA256(), 32, salt=None, info=b"songda:link-key:1").derive(secret)
+
+
+def _private_pem(key: ec.EllipticCurvePrivateKey, password: bytes | None) -> bytes:
+    encryption = serialization.BestAvailableEncryption(password) if password else serialization.NoEncryption()
+    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
+
+
+def _name(court: str, court_name: str, common: str) -> x509.Name:
+    fields = (
+        (NameOID.COUNTRY_NAME, "CN"),
+        (NameOID.ORGANIZATION_NAME, court_name),
+        (NameOID.ORGANIZATIONAL_UNIT_NAME, court),
+        (NameOID.COMMON_NAME, common),
+    )
+    return x509.Name([x509.NameAttribute(oid, value[:64]) for oid, value in fields])  # RFC 5280 A.1: at most 64
+
+
+def _issuer_certificate(
+    key: ec.EllipticCurvePrivateKey, name: x509.Name, validity: tuple[datetime, datetime]
+) -> x509.Certificate:
+    builder = _builder(key.public_key(), name, name, validity, None)
+    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+    builder = builder.add_extension(_usage(certificates=True), critical=True)
+    return builder.sign(key, hashes.SHA256())
+
+
+def _seal_certificate(
+    key: ec.EllipticCurvePrivateKey,
+    issuer: x509.Certificate,
+    issuer_key: ec.EllipticCurvePrivateKey,
+    name: x509.Name,
+    validity: tuple[datetime, datetime],
+    serial: int | None,
+) -> x509.Certificate:
+    builder = _builder(key.public_key(), name, issuer.subject, validity, serial)
+    builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+    builder = builder.add_extension(_usage(certificates=False), critical=True)
+    builder = builder.add_extension(x509.ExtendedKeyUsage([DOCUMENT_SIGNING]), critical=False)
+    authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key())
+    return builder.add_extension(authority, critical=False).sign(issuer_key, hashes.SHA256())
+
+
+def _builder(
+    public_key: ec.EllipticCurvePublicKey,
+    subject: x509.Name,
+    issuer: x509.Name,
+    validity: tuple[datetime, datetime],
+    serial: int | None,
+) -> x509.CertificateBuilder:
+    builder = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(public_key)
+    builder = builder.serial_number(x509.random_serial_number() if serial is None else serial)
+    builder = builder.not_valid_before(validity[0]).not_valid_after(validity[1])
+    return builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
+
+
+def _usage(*, certificates: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not certificates,
+        content_commitment=not certificates,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=certificates,
+        crl_sign=certificates,
+        encipher_only=False,
+        decipher_only=False,
+    )
