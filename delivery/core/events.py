@@ -345,7 +345,7 @@ def _(event: TaskClosed, delivery: Delivery) -> Delivery:
     rest = tuple(other for other in delivery.tasks if other.id != event.task)
     delivery = replace(delivery, tasks=rest, closed_tasks=(*delivery.closed_tasks, (task, event.decision)))
     attempt = delivery.attempt(task.attempt or "")
-    if attempt is None or event.decision not in ("send_again", "give_up"):
+    if attempt is None or not attempt.open_question or event.decision not in ("send_again", "give_up"):
         return delivery
     return delivery.with_attempt(replace(attempt, answer="given_up", answered_at=event.at, retry_at=None))
 

@@ -271,6 +271,7 @@ class Effect:
     flags: tuple[tuple[str, bool | str], ...] = ()
     rule: str | None = None
     explanation: str = ""
+    explanation_zh: str = ""
 
     def flag(self, name: str) -> bool | str | None:
         return dict(self.flags).get(name)

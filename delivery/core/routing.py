@@ -1,0 +1,88 @@
+"""Which address to try first, which next, and why: recipient + rulebook + time → a route, each choice and each rejection explained."""
+
+from __future__ import annotations
+
+from datetime import datetime, time, timedelta
+
+from delivery.core.effect import consent_findings, in_scope
+from delivery.core.model import Address, Delivery, RejectedAddress, Route, RouteStep
+from delivery.core.rulebook import RouteRule, Rule, Rulebook
+
+
+def plan_route(delivery: Delivery, book: Rulebook, now: datetime, *, channels: frozenset[str]) -> Route:
+    """The addresses in the order of the rulebook's ladder; `channels` are those this installation can use."""
+    chosen: list[tuple[int, RouteStep]] = []
+    rejected: list[RejectedAddress] = []
+    for address in delivery.recipient.addresses:
+        refusal = _refusal(delivery, address, book, now, channels)
+        rung = _rung(address, book)
+        if refusal or rung is None:
+            rejected.append(refusal or _reject(address, "no rung of the ladder fits this kind of address"))
+            continue
+        chosen.append((book.ladder.index(rung), _step(address, rung, book, now)))
+    chosen.sort(key=lambda pair: pair[0])  # stable: the case system's order decides within a rung
+    return Route(steps=tuple(step for _, step in chosen), rejected=tuple(rejected))
+
+
+def _reject(address: Address, reason: str, grounds: tuple[str, ...] = ()) -> RejectedAddress:
+    return RejectedAddress(address=address.id, reason=reason, grounds=grounds)
+
+
+def _refusal(
+    delivery: Delivery, address: Address, book: Rulebook, now: datetime, channels: frozenset[str]
+) -> RejectedAddress | None:
+    if outside := [document.id for document in delivery.documents if not in_scope(delivery, document, book)]:
+        return _reject(address, f"a person decides: no rules here for {', '.join(outside)}", ("CPL 87",))
+    if address.channel not in channels:
+        return _reject(address, f"this installation has no channel {address.channel}")
+    if not address.electronic:
+        return None
+    if address_class(address, book) == "unproven":
+        return _reject(address, "not proven to be the recipient's own", ("OLR 31(2)",))
+    return _forbidden(delivery, address, book, now)
+
+
+def _forbidden(delivery: Delivery, address: Address, book: Rulebook, now: datetime) -> RejectedAddress | None:
+    """R1: one forbidden document forbids the address, because all documents of a delivery travel together."""
+    for document in delivery.documents:
+        known = {
+            "judgment_class": document.type in book.judgment_class,
+            **consent_findings(delivery, document, now),
+        }
+        rule: Rule | None = next((r for r in book.table("forbidden", now.date()) if r.fires(known)), None)
+        if rule:
+            return _reject(address, f"{document.id}: {rule.says}", rule.grounds)
+    return None
+
+
+def address_class(address: Address, book: Rulebook) -> str:
+    """law.md §1.5: given, own, unproven, deemed or found."""
+    media = "electronic" if address.electronic else "mail"
+    return book.address_class(media, address.basis, proven=address.ownership_proof is not None)
+
+
+def _rung(address: Address, book: Rulebook) -> RouteRule | None:
+    media = "electronic" if address.electronic else "mail"
+    wanted = (media, address_class(address, book))
+    return next((rung for rung in book.ladder if (rung.media, rung.address_class) == wanted), None)
+
+
+def _step(address: Address, rung: RouteRule, book: Rulebook, now: datetime) -> RouteStep:
+    return RouteStep(
+        address=address.id,
+        channel=address.channel,
+        not_before=within_hours(now, book.hours) if address.electronic else now,
+        wait=rung.wait,
+        reason=rung.reason,
+        grounds=rung.grounds,
+    )
+
+
+def within_hours(now: datetime, hours: tuple[int, int]) -> datetime:
+    """`now`, or the next moment that lies in the sending hours (K13). `now` is in the court's time zone."""
+    opens, closes = hours
+    minute = now.hour * 60 + now.minute
+    if opens <= minute < closes:
+        return now
+    day = now.date() if minute < opens else now.date() + timedelta(days=1)
+    return datetime.combine(day, time(opens // 60, opens % 60), tzinfo=now.tzinfo)
