@@ -22,7 +22,7 @@ check: install-dev
 	$(IN_VENV)/ruff format --check .
 	$(IN_VENV)/ruff check .
 	$(IN_VENV)/mypy --strict
-	$(IN_VENV)/lint-imports
+	$(IN_VENV)/lint-imports --no-logo
 
 bench: install-dev
 	$(IN_VENV)/python -m tests.bench

@@ -74,4 +74,4 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         )
     skipped = Counter(str(report.longrepr[2]) for report in terminalreporter.getreports("skipped"))
     for reason, times in skipped.items():
-        terminalreporter.write_line(f"{reason} ({times} tests)")
+        terminalreporter.write_line(f"{reason} [{times}]")
