@@ -92,6 +92,11 @@ def inspect(content: bytes, limits: Limits) -> Findings:
     return Findings(count, len(content), hashlib.sha256(content).hexdigest(), tuple(faults))
 
 
+def unreadable(content: bytes) -> Findings:
+    """What is said of a document that could not be looked at to the end."""
+    return Findings(0, len(content), hashlib.sha256(content).hexdigest(), (_fault("unreadable"),))
+
+
 def _faults(content: bytes, limits: Limits) -> tuple[int, list[Fault]]:
     if not content:
         return 0, [Fault("empty", MESSAGES["empty_file"])]

@@ -22,7 +22,9 @@ from signing.errors import KeyFileUnreadable, WrongPassword
 
 DOCUMENT_SIGNING = ObjectIdentifier("1.3.6.1.5.5.7.3.36")  # id-kp-documentSigning, RFC 9336 §3.1
 LARGEST_KEY_FILE = 64 * 1024
-_PRIVATE_KEY = re.compile(rb"-----BEGIN (?:ENCRYPTED )?PRIVATE KEY-----.+?-----END (?:ENCRYPTED )?PRIVATE KEY-----", re.S)
+_PRIVATE_KEY = re.compile(
+    rb"-----BEGIN (?:ENCRYPTED )?PRIVATE KEY-----.+?-----END (?:ENCRYPTED )?PRIVATE KEY-----", re.S
+)
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,13 @@ class OpenedKeys:
 
 
 def make_key_file(
-    password: bytes, *, court: str, court_name: str, not_before: datetime, not_after: datetime, serial: int | None = None
+    password: bytes,
+    *,
+    court: str,
+    court_name: str,
+    not_before: datetime,
+    not_after: datetime,
+    serial: int | None = None,
 ) -> KeyFile:
     """A new P-256 key with its certificate for `court` (its code), valid between two aware moments.
 
@@ -54,7 +62,9 @@ def make_key_file(
     issuer_key, seal_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     validity = (not_before, not_after)
     issuer = _issuer_certificate(issuer_key, _name(court, court_name, f"{court_name} CA"), validity)
-    certificate = _seal_certificate(seal_key, issuer, issuer_key, _name(court, court_name, court_name), validity, serial)
+    certificate = _seal_certificate(
+        seal_key, issuer, issuer_key, _name(court, court_name, court_name), validity, serial
+    )
     chain = b"".join(one.public_bytes(serialization.Encoding.PEM) for one in (certificate, issuer))
     return KeyFile(content=_private_pem(seal_key, password) + chain, certificate_pem=chain)
 

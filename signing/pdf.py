@@ -168,7 +168,11 @@ class _SealWriter(IncrementalPdfFileWriter):
 
 
 def _field(name: str, seal: Seal, place: Place) -> fields.SigFieldSpec:
-    says = "印章未遮挡文字 / hides nothing" if place.free else "页面无空白处，印章仅以线条覆盖 / no free space, outlines only"
+    says = (
+        "印章未遮挡文字 / hides nothing"
+        if place.free
+        else "页面无空白处，印章仅以线条覆盖 / no free space, outlines only"
+    )
     return fields.SigFieldSpec(
         sig_field_name=name,
         on_page=place.page,

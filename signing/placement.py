@@ -189,5 +189,7 @@ def _to_page(page: pdfium.PdfPage, picture: _Picture, dot: tuple[float, float]) 
     x, y = ctypes.c_double(), ctypes.c_double()
     fine = 64  # the interface takes whole dots: ask on a finer picture, so that the seal's centre is not rounded
     frame = (0, 0, picture.width * fine, picture.height * fine, 0)
-    raw.FPDF_DeviceToPage(page.raw, *frame, round(dot[0] * fine), round(dot[1] * fine), ctypes.byref(x), ctypes.byref(y))
+    raw.FPDF_DeviceToPage(
+        page.raw, *frame, round(dot[0] * fine), round(dot[1] * fine), ctypes.byref(x), ctypes.byref(y)
+    )
     return x.value, y.value

@@ -73,7 +73,18 @@ def draw(court_name: str, label: str) -> SealArt:
         heavy, plain = font.getGlyphSet(location={"wght": 650}), font.getGlyphSet(location={"wght": 500})
         letters = _on_arc(font, heavy, court_name) + _on_line(font, plain, label)
     star = _star(STAR_RADIUS)
-    full = ["q", f"{RED} rg {RED} RG", f"{RING:g} w", *_circle(RADIUS - RING / 2 - 0.2), "S", *star, "f", *letters, "f", "Q"]
+    full = [
+        "q",
+        f"{RED} rg {RED} RG",
+        f"{RING:g} w",
+        *_circle(RADIUS - RING / 2 - 0.2),
+        "S",
+        *star,
+        "f",
+        *letters,
+        "f",
+        "Q",
+    ]
     thin = ["q", f"{RED} RG 0.3 w", *_circle(RADIUS - 0.35), "S 0.13 w", *star, "S", *letters, "S", "Q"]
     return SealArt(full=_deflated(full), outlines=_deflated(thin))
 

@@ -1,0 +1,147 @@
+"""Seals, proofs and pictures made in processes of their own, with keys and art loaded once in each.
+
+Signing and drawing hold the interpreter for milliseconds, and what they read comes from outside: in a process of its own, a
+document that kills or stalls PDFium costs one answer (`SignerLost`), never the service. The event loop only waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
+from datetime import datetime
+from multiprocessing.connection import wait
+from typing import ParamSpec, TypeVar
+
+from signing import inspection, pages, pdf, proof
+from signing.errors import SignerLost
+
+Given = ParamSpec("Given")
+Answer = TypeVar("Answer")
+
+LONGEST_TASK = 60
+"""Seconds after which a task's process is ended: no honest document takes a tenth of it."""
+
+
+@dataclass(frozen=True)
+class SealKeys:
+    """What `load_seal` needs for one court. Travels to the worker processes in memory only."""
+
+    private_key_pem: bytes = field(repr=False)
+    certificate_pem: bytes
+    court_name: str
+    label: str
+
+
+class SealPool:
+    """The seals of all courts, by court code. `processes` 0 works in one thread of this process instead (tests, small tools).
+
+    Any method raises what the function of its name raises, and SignerLost when its process died twice over one task.
+    """
+
+    def __init__(self, courts: Mapping[str, SealKeys], *, processes: int, limits: pdf.Limits | None = None) -> None:
+        self._names = {court: _name(court, keys) for court, keys in courts.items()}
+        self._seals = {self._names[court]: keys for court, keys in courts.items()}
+        self._processes = processes
+        self._limits = limits or pdf.Limits()
+        self._executor = self._start()
+
+    async def seal(self, court: str, content: bytes, at: datetime, reason: str, location: str) -> bytes:
+        """`signing.pdf.seal` with the seal of `court`. Raises KeyError for a court without one."""
+        return await self._run(_seal, self._names[court], content, at, reason, location)
+
+    async def proof(self, court: str, content: proof.ProofContent, at: datetime, reason: str, location: str) -> bytes:
+        """The rendered proof, sealed by `court` in the same visit."""
+        return await self._run(_proof, self._names[court], content, at, reason, location)
+
+    async def page_image(self, content: bytes, page: int, width_px: int) -> bytes:
+        """`signing.pages.page_image`: page counted from 1, PNG."""
+        return await self._run(pages.page_image, content, page, width_px)
+
+    async def inspect(self, content: bytes) -> pdf.Findings:
+        """`signing.pdf.inspect` within the pool's limits. A document that kills its process is `unreadable`, not an error."""
+        try:
+            return await self._run(inspection.inspect, content, self._limits)
+        except SignerLost:
+            return inspection.unreadable(content)
+
+    def close(self) -> None:
+        """Stop taking work and let the processes end; work that has begun is finished first."""
+        self._executor.shutdown(wait=True, cancel_futures=True)
+
+    def _start(self) -> Executor:
+        if self._processes == 0:
+            _load(self._seals)
+            return ThreadPoolExecutor(1, thread_name_prefix="seal")
+        # Spawned, not forked: a fork would copy the parent's threads' locks and open database connections.
+        context = multiprocessing.get_context("spawn")
+        return ProcessPoolExecutor(self._processes, context, initializer=_begin, initargs=(self._seals,))
+
+    async def _run(self, task: Callable[Given, Answer], *given: Given.args, **named: Given.kwargs) -> Answer:
+        """Run `task` in the pool; when its process died, once more in a new one: a neighbour's document may have killed it."""
+        for _ in range(2):
+            executor = self._executor
+            try:
+                return await asyncio.get_running_loop().run_in_executor(executor, _timed, task, given, named)
+            except BrokenProcessPool:
+                self._replace(executor)
+        raise SignerLost("the process that worked on this document ended before it answered")
+
+    def _replace(self, broken: Executor) -> None:
+        if self._executor is broken:
+            broken.shutdown(wait=False)
+            self._executor = self._start()
+
+
+_seals: dict[str, pdf.Seal] = {}
+"""The loaded seals of this process, by court and certificate: two pools in one process never take each other's."""
+
+
+def _name(court: str, keys: SealKeys) -> str:
+    return f"{court}:{hashlib.sha256(keys.certificate_pem).hexdigest()}"
+
+
+def _load(seals: Mapping[str, SealKeys]) -> None:
+    for name, keys in seals.items():
+        _seals[name] = pdf.load_seal(keys.private_key_pem, keys.certificate_pem, keys.court_name, keys.label)
+
+
+def _begin(seals: Mapping[str, SealKeys]) -> None:
+    """Start of a worker process: end with the parent, leave Ctrl-C to it, load the seals."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _load(seals)
+
+
+def _end_with_parent() -> None:
+    """A killed parent cannot say goodbye, and the pool's pipes stay open among its workers: watch the parent itself."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(0)
+
+
+def _timed(task: Callable[..., Answer], given: tuple[object, ...], named: dict[str, object]) -> Answer:
+    """In a worker process, an unanswered alarm ends it: nothing else stops a loop inside PDFium."""
+    if multiprocessing.parent_process() is None:
+        return task(*given, **named)
+    signal.alarm(LONGEST_TASK)
+    try:
+        return task(*given, **named)
+    finally:
+        signal.alarm(0)
+
+
+def _seal(name: str, content: bytes, at: datetime, reason: str, location: str) -> bytes:
+    return pdf.seal(content, _seals[name], at=at, reason=reason, location=location)
+
+
+def _proof(name: str, content: proof.ProofContent, at: datetime, reason: str, location: str) -> bytes:
+    return _seal(name, proof.render_proof(content), at, reason, location)

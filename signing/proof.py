@@ -1,0 +1,168 @@
+"""The proof of service as a page: one A4 sheet, Chinese with English beneath, made by typst from plain words.
+
+What the proof says is decided elsewhere; here is only how it looks. The lower right corner is left free for the court's seal,
+which `signing.pdf.seal` puts there on its own. Typst compiles with its own fonts and a given time, so equal content gives equal bytes.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.resources
+import io
+import json
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+import segno
+import typst
+
+from signing import fonts, pages
+from signing.errors import ProofNotRendered
+
+LONGEST_VALUE = 400
+"""Characters of one value; a provider's longer words end with an ellipsis, and the whole stands in the journal."""
+
+SCALES = (1.06, 1.0, 0.94, 0.88, 0.82, 0.76)
+"""Type sizes tried until everything fits on one page; the smallest prints main text at 6.5 points."""
+
+ON_SEVERAL_PAGES = 0.88
+
+
+@dataclass(frozen=True)
+class Line:
+    """The same words in Chinese and in English."""
+
+    zh: str
+    en: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """One labelled value. The value is shown as given: mask it before."""
+
+    label: Line
+    value: str
+
+
+@dataclass(frozen=True)
+class Section:
+    """A titled group of rows, such as recipient, address, three times, decision."""
+
+    title: Line
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True)
+class DocumentRow:
+    """One served document. `sha256` is lower-case hex; `sealed` is when and by which seal."""
+
+    title: str
+    type: Line
+    pages: int
+    sha256: str
+    sealed: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of the way: when (local, written out), what happened, and the provider's own words, empty where there are none."""
+
+    at: str
+    what: Line
+    words: str = ""
+
+
+@dataclass(frozen=True)
+class ProofContent:
+    """Everything on a proof of service, in reading order. All text is ready to print and already masked.
+
+    `title` is 电子送达凭证 or 送达回证; `issued_at` (aware) is also the PDF's own time; `effective_on` is the civil day, or a dash
+    where nothing was served; `rehearsal` prints a band that takes away all legal effect; `notes` stand beside the QR code.
+    """
+
+    title: Line
+    certificate_no: str
+    court: Line
+    case_no: str
+    issued_at: datetime
+    issued_on: str
+    outcome: Line
+    served: bool
+    effective_on: str
+    grounds: tuple[Line, ...]
+    documents: tuple[DocumentRow, ...]
+    sections: tuple[Section, ...]
+    steps: tuple[Step, ...] = ()
+    head: tuple[Row, ...] = ()
+    notes: tuple[Line, ...] = ()
+    rehearsal: bool = False
+
+
+def render_proof(content: ProofContent) -> bytes:
+    """The proof as a PDF: one page, unless its content is truly long. Raises ProofNotRendered."""
+    for scale in SCALES:
+        document = _compiled(content, scale)
+        if _page_count(document) == 1:
+            return document
+    return _compiled(content, ON_SEVERAL_PAGES)
+
+
+def content_digest(content: ProofContent) -> str:
+    """SHA-256 (hex) over the words of the proof: what the QR code carries beside the certificate number."""
+    return hashlib.sha256(_words(content).encode()).hexdigest()
+
+
+def verification_text(content: ProofContent) -> str:
+    """What the QR code says: certificate number and digest, nothing about any person."""
+    return f"SONGDA:1:{content.certificate_no}:{content_digest(content)}"
+
+
+def _compiled(content: ProofContent, scale: float) -> bytes:
+    inputs = {"content": _words(content), "qr": _qr(content), "scale": f"{scale:g}"}
+    try:
+        compiled = _compiler().compile(_template(), sys_inputs=inputs, format="pdf", timestamp=content.issued_at)
+    except typst.TypstError as error:
+        raise ProofNotRendered(f"the template of the proof failed: {error.message}") from error
+    if not isinstance(compiled, bytes):
+        raise ProofNotRendered("the template of the proof gave no PDF")
+    return compiled
+
+
+@functools.cache
+def _compiler() -> typst.Compiler:
+    """One per process: a fresh one would read the fonts again for each page."""
+    return typst.Compiler(font_paths=[fonts.folder()], ignore_system_fonts=True)
+
+
+@functools.cache
+def _template() -> bytes:
+    return importlib.resources.files("signing").joinpath("templates", "proof.typ").read_bytes()
+
+
+def _words(content: ProofContent) -> str:
+    plain = asdict(content)
+    plain["issued_at"] = content.issued_at.isoformat()
+    return json.dumps(_shortened(plain), ensure_ascii=False, sort_keys=True)
+
+
+def _shortened(value: object) -> object:
+    if isinstance(value, str):
+        return value if len(value) <= LONGEST_VALUE else value[: LONGEST_VALUE - 1] + "…"
+    if isinstance(value, dict):
+        return {key: _shortened(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_shortened(one) for one in value]
+    return value
+
+
+def _qr(content: ProofContent) -> str:
+    picture = io.BytesIO()
+    code = segno.make_qr(verification_text(content), error="m")
+    code.save(picture, kind="svg", border=0, dark="#1a1a1a", xmldecl=False, svgns=True)
+    return picture.getvalue().decode("utf-8")
+
+
+def _page_count(document: bytes) -> int:
+    with pages.opened(document) as opened:
+        return len(opened)
