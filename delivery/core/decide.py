@@ -256,7 +256,9 @@ def _task(
 
 
 def _doubt_tasks(delivery: Delivery, book: Rulebook, now: datetime) -> Iterator[Task]:
-    """A channel that cannot be asked has had its time: a clerk decides, the proposal is to send again (design.md §5.3)."""
+    """A channel that cannot be asked has had its time: a clerk decides, the proposal is to send again (design.md
+    §5.3).
+    """
     for attempt in delivery.attempts:
         if attempt.answer == "in_doubt" and attempt.retry_at and attempt.retry_at <= now:
             reason = f"whether {attempt.channel} took this attempt is not known, and no receipt came"
@@ -320,7 +322,9 @@ def _mail_tasks(
 
 
 def _news_tasks(delivery: Delivery, book: Rulebook, now: datetime) -> Iterator[Task]:
-    """What came in and needs eyes: an objection, a wish for paper, a report that no table knows. Each is asked about once."""
+    """What came in and needs eyes: an objection, a wish for paper, a report that no table knows. Each is asked about
+    once.
+    """
     handed_over = any(fact.kind == "paper_handed_over" for fact in delivery.facts)
     news = [(f.key, "objection", f"the recipient objects: {f.claim}") for f in delivery.facts if f.kind == "objection"]
     news += [

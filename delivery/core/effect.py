@@ -1,8 +1,8 @@
 """Served or not, how firmly, on which date, on which ground: a pure function of the facts and the rulebook (law.md §2).
 
-Each attempt is judged by the rulebook's tables: scope, forbidden, then the table of its medium; in each the first row whose
-findings hold decides. Attempts are then combined (R8): the earliest candidate dates the service, the stronger one on one day.
-The order in which facts arrived, and how often, plays no part: each fact counts at its own time.
+Each attempt is judged by the rulebook's tables: scope, forbidden, then the table of its medium; in each the first row
+whose findings hold decides. Attempts are then combined (R8): the earliest candidate dates the service, the stronger
+one on one day. The order in which facts arrived, and how often, plays no part: each fact counts at its own time.
 """
 
 from __future__ import annotations
@@ -40,7 +40,9 @@ def standing_facts(delivery: Delivery) -> tuple[Fact, ...]:
 
 
 def _sending_facts(delivery: Delivery) -> Iterable[Fact]:
-    """What the attempts themselves say: a message that was taken has left; one that was refused at the door has bounced."""
+    """What the attempts themselves say: a message that was taken has left; one that was refused at the door has
+    bounced.
+    """
     for attempt in delivery.attempts:
         address = delivery.recipient.address(attempt.address)
         at = attempt.answered_at or attempt.announced_at
@@ -68,7 +70,9 @@ def _reported_facts(delivery: Delivery) -> Iterable[Fact]:
 
 
 def _uncancelled(receipts: Iterable[Receipt]) -> list[Receipt]:
-    """A cancellation takes back the latest standing report of its code, at or before its own time, whenever it arrived."""
+    """A cancellation takes back the latest standing report of its code, at or before its own time, whenever it
+    arrived.
+    """
     standing: list[Receipt] = []
     for receipt in sorted(receipts, key=lambda r: (r.at, r.cancels is not None, r.key)):
         if receipt.cancels is None:
@@ -90,7 +94,9 @@ def _counts(receipt: Receipt, standing: list[Receipt], attempt: Attempt) -> bool
 
 
 def _merged(facts: Iterable[Fact]) -> tuple[Fact, ...]:
-    """`signed`, `refused`, `returned` of one attempt at one instant are one fact: a later record (the slip) completes it."""
+    """`signed`, `refused`, `returned` of one attempt at one instant are one fact: a later record (the slip) completes
+    it.
+    """
     whole: dict[tuple[object, ...], Fact] = {}
     for fact in facts:
         key: tuple[object, ...] = (fact.kind, fact.at, fact.address, fact.attempt)

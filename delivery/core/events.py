@@ -1,7 +1,8 @@
-"""What can happen to a delivery, in the past tense, and how it changes it: `apply`. This file is the state machine's memory.
+"""What can happen to a delivery, in the past tense, and how it changes it: `apply`. This file is the state machine's
+memory.
 
-Two rules for whoever edits it: an event is a fact and is never changed once written (add a new class, or a field with a default);
-`apply` computes nothing that the law decides (effect.py does) and asks nobody for the time.
+Two rules for whoever edits it: an event is a fact and is never changed once written (add a new class, or a field with
+a default); `apply` computes nothing that the law decides (effect.py does) and asks nobody for the time.
 
 Every event has `at`, the instant it happened; the journal adds the instant it was recorded.
 """
@@ -130,7 +131,9 @@ class TaskOpened(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskClosed(Event):
-    """`decision`: confirm, reject, send_again, give_up, done, overtaken. `by` is a person, or songda when facts overtook the task."""
+    """`decision`: confirm, reject, send_again, give_up, done, overtaken. `by` is a person, or songda when facts
+    overtook the task.
+    """
 
     task: str
     decision: str
@@ -140,7 +143,9 @@ class TaskClosed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Concluded(Event):
-    """Every document has a firm answer. `effects`: pairs of document id and effect. A later one that differs is a revision."""
+    """Every document has a firm answer. `effects`: pairs of document id and effect. A later one that differs is a
+    revision.
+    """
 
     effects: tuple[tuple[str, Effect], ...]
     revised: bool = False
@@ -193,7 +198,9 @@ KINDS: dict[str, type[Event]] = {kind(event): event for event in ALL}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
-    """One row of the event table: `seq` counts per delivery from 1; `position` counts over the journal; `recorded_at`: learnt."""
+    """One row of the event table: `seq` counts per delivery from 1; `position` counts over the journal;
+    `recorded_at`: learnt.
+    """
 
     delivery: str
     seq: int
@@ -221,7 +228,7 @@ def fold(history: Iterable[Event]) -> Delivery:
     """The delivery that a history tells. Raises ValueError when it does not begin with `Accepted`."""
     events = iter(history)
     first = next(events, None)
-    if not isinstance(first, Accepted):  # noqa: TRY004 — a wrong history is a wrong value
+    if not isinstance(first, Accepted):
         raise ValueError("a history begins with Accepted")
     delivery = born(first)
     for event in events:

@@ -1,4 +1,5 @@
-"""The nouns (design.md §3). Frozen values; an object that exists is valid, because submission.py alone makes them from outside input.
+"""The nouns (design.md §3). Frozen values; an object that exists is valid, because submission.py alone makes them
+from outside input.
 
 The words for facts are those of the published scenario format, letter by letter.
 All instants are aware datetimes; civil days are `date` values of the court's time zone (Asia/Shanghai).
@@ -108,7 +109,8 @@ class PostalAddress:
 class Address:
     """One way to reach a recipient, with its legal basis (law.md §1.5).
 
-    `script` is what a rehearsal's `simulated` channel plays; it is cut off the value before validation (contract.md §6).
+    `script` is what a rehearsal's `simulated` channel plays; it is cut off the value before validation (contract.md
+    §6).
     """
 
     id: str
@@ -180,7 +182,8 @@ class Person:
 class Fact:
     """One fact that the law looks at, in the words of the scenario format.
 
-    `attempt` is the number of the try at `address` (first try: 1). `key` tells repeats of one report apart from a second fact.
+    `attempt` is the number of the try at `address` (first try: 1). `key` tells repeats of one report apart from a
+    second fact.
     """
 
     kind: str
@@ -211,11 +214,11 @@ class Fact:
 class Receipt:
     """What a channel reported, translated; the provider's own words stay in the raw receipt that `raw` names.
 
-    The attempt is named by our id (`attempt`), or by the provider's `reference` where its report carries nothing of ours.
-    `key` is the identity of the report at the provider: repeats share it. `code` is the provider's; `cancels` is the code that this
-    report takes back: the latest standing report of that attempt with that code, at or before `at` (a rule on facts, so order of
-    arrival does not matter). `part` is the provider's id of one part of a message: `arrived` counts when all parts have arrived.
-    `unclear` says why a person has to look at it.
+    The attempt is named by our id (`attempt`), or by the provider's `reference` where its report carries nothing of
+    ours. `key` is the identity of the report at the provider: repeats share it. `code` is the provider's; `cancels`
+    is the code that this report takes back: the latest standing report of that attempt with that code, at or before
+    `at` (a rule on facts, so order of arrival does not matter). `part` is the provider's id of one part of a message:
+    `arrived` counts when all parts have arrived. `unclear` says why a person has to look at it.
     """
 
     channel: str
@@ -261,7 +264,8 @@ class Route:
 class Effect:
     """The answer for one document (law.md §2).
 
-    `rule` is the row that decided; `explanation` says in one sentence which facts it used. `flags` has the names of the scenario format.
+    `rule` is the row that decided; `explanation` says in one sentence which facts it used. `flags` has the names of
+    the scenario format.
     """
 
     outcome: Outcome
@@ -281,8 +285,9 @@ class Effect:
 class Attempt:
     """One try at one address, as the events tell it. `answer` is the channel's: see ports.Answer.
 
-    announced: on record, nobody answered yet: after a crash this is the question. taken: the provider has it. refused: it never will.
-    deferred: not taken, try again at `retry_at`. in_doubt: it may have been taken. given_up: a named person ended the doubt.
+    announced: on record, nobody answered yet: after a crash this is the question. taken: the provider has it.
+    refused: it never will. deferred: not taken, try again at `retry_at`. in_doubt: it may have been taken. given_up:
+    a named person ended the doubt.
     """
 
     id: str
@@ -305,7 +310,9 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """Something only a person may do or decide. `proposal` is the decision the service would take, for a clerk to accept or change."""
+    """Something only a person may do or decide. `proposal` is the decision the service would take, for a clerk to
+    accept or change.
+    """
 
     id: str
     kind: str
@@ -324,7 +331,9 @@ def attempt_id(delivery: str, address: str, number: int) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """One recipient's documents of one submission: the fold of its events (events.apply). `version` is the number of the last event."""
+    """One recipient's documents of one submission: the fold of its events (events.apply). `version` is the number of
+    the last event.
+    """
 
     id: str
     court: str

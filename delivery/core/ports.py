@@ -1,7 +1,7 @@
 """Contracts that their users own: what the core and the worker ask of the outside. Adapters and signing implement them.
 
-A channel gives one of four answers to `send` and `inquire`. Three of them are certain; `Unknown` is the third answer of design.md §5.3:
-it may have been taken, so nothing new is sent until that is known.
+A channel gives one of four answers to `send` and `inquire`. Three of them are certain; `Unknown` is the third answer
+of design.md §5.3: it may have been taken, so nothing new is sent until that is known.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ class Clock(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Enclosure:
-    """A sealed document as it leaves the house; `sha256` is the digest of `content`. `content` is empty where the channel carries none."""
+    """A sealed document as it leaves the house; `sha256` is the digest of `content`. `content` is empty where the
+    channel carries none.
+    """
 
     id: str
     type: str
@@ -39,8 +41,9 @@ class Enclosure:
 class Consignment:
     """What a channel is asked to bring: one attempt.
 
-    `link` is the signed https link of this attempt (None for post), `check_code` the four digits that text and page share.
-    `attach` says that the rulebook allows the sealed PDF itself to travel. `tries` counts the calls for this attempt id, from 1.
+    `link` is the signed https link of this attempt (None for post), `check_code` the four digits that text and page
+    share. `attach` says that the rulebook allows the sealed PDF itself to travel. `tries` counts the calls for this
+    attempt id, from 1.
     """
 
     attempt: str
@@ -77,7 +80,9 @@ class Refused:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Later:
-    """No, not now. Nothing was taken; the same attempt may be tried again. `after` is the provider's wish, in seconds."""
+    """No, not now. Nothing was taken; the same attempt may be tried again. `after` is the provider's wish, in
+    seconds.
+    """
 
     code: str
     words: str = ""
@@ -96,7 +101,9 @@ Answer = Taken | Refused | Later | Unknown
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RawReceipt:
-    """A provider's message as it came in, before anybody read it. `meta` holds what the transport told beside the body."""
+    """A provider's message as it came in, before anybody read it. `meta` holds what the transport told beside the
+    body.
+    """
 
     channel: str
     body: bytes
@@ -114,7 +121,8 @@ class Channel(Protocol):
     """Whether `send` wants the bytes of the enclosures."""
 
     can_inquire: bool
-    """Whether `inquire` can answer. Where it cannot (SMTP, SMPP), the journal waits for a receipt, then asks a clerk."""
+    """Whether `inquire` can answer. Where it cannot (SMTP, SMPP), the journal waits for a receipt, then asks a clerk.
+    """
 
     async def send(self, consignment: Consignment) -> Answer:
         """Hand it over. Never raises for what the world does: a lost answer is `Unknown`."""
@@ -179,4 +187,6 @@ class Submissions(Protocol):
     """What a queue adapter hands its messages to. When `submit_message` returns, the message may be acknowledged."""
 
     async def submit_message(self, court: str, body: bytes) -> tuple[bytes, ...]:
-        """Keep or refuse one CloudEvent; returns the messages for the `rejected` subject (none where it was readable and kept)."""
+        """Keep or refuse one CloudEvent; returns the messages for the `rejected` subject (none where it was readable
+        and kept).
+        """

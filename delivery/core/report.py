@@ -1,4 +1,6 @@
-"""History → what the case record is told. Reports are facts about facts: they are derived here and written with the events."""
+"""History → what the case record is told. Reports are facts about facts: they are derived here and written with the
+events.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ from delivery.core.model import Delivery, Effect, Fact
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """`kind` is the last part of the CloudEvent's type; `data` is JSON-ready. The journal adds id, sequence and recording time."""
+    """`kind` is the last part of the CloudEvent's type; `data` is JSON-ready. The journal adds id, sequence and
+    recording time.
+    """
 
     kind: str
     at: datetime
@@ -99,8 +103,8 @@ def effect_json(document: str, effect: Effect) -> dict[str, Any]:
 def cloud_event(
     *, report_id: str, court: str, kind: str, at: datetime, recorded_at: datetime, sequence: int | None, data: Any
 ) -> dict[str, Any]:
-    """The message as it goes out (CloudEvents 1.0, contract.md §3). `at`, `recorded_at`, and the effective dates inside, are
-    the three times. `sequence` counts per delivery without gaps; reports about a submission have none."""
+    """The message as it goes out (CloudEvents 1.0, contract.md §3). `at`, `recorded_at`, and the effective dates
+    inside, are the three times. `sequence` counts per delivery without gaps; reports about a submission have none."""
     told = {**data, "recorded_at": recorded_at.isoformat()}
     if sequence is not None:
         told["sequence"] = sequence

@@ -1,4 +1,6 @@
-"""Which address to try first, which next, and why: recipient + rulebook + time → a route, each choice and each rejection explained."""
+"""Which address to try first, which next, and why: recipient + rulebook + time → a route, each choice and each
+rejection explained.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""The rulebook's types, and its loading. A rulebook is data under config/rules/<jurisdiction>/: TOML tables a lawyer can review.
+"""The rulebook's types, and its loading. A rulebook is data under config/rules/<jurisdiction>/: TOML tables a lawyer
+can review.
 
-Reading files is wiring's work; `load` gets the parsed tables. A rulebook that contradicts itself, overlaps in time or names
-an unknown finding does not load: `RulebookBroken` lists every fault with its place.
+Reading files is wiring's work; `load` gets the parsed tables. A rulebook that contradicts itself, overlaps in time or
+names an unknown finding does not load: `RulebookBroken` lists every fault with its place.
 """
 
 from __future__ import annotations
@@ -144,7 +145,9 @@ class Rulebook:
         return timedelta(seconds=self.ask_delays[min(tries, len(self.ask_delays)) - 1])
 
     def address_class(self, media: str, basis: str, *, proven: bool) -> str:
-        """law.md §1.5. `media`: electronic or mail. An unproven address that is provably the recipient's own counts as own."""
+        """law.md §1.5. `media`: electronic or mail. An unproven address that is provably the recipient's own counts
+        as own.
+        """
         found = self.address_classes[media].get(basis, "unproven" if media == "electronic" else "found")
         return "own" if found == "unproven" and proven else found
 

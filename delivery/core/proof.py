@@ -1,0 +1,220 @@
+"""History → the content of the proof of service (送达回证 / 电子送达凭证), before it is drawn and sealed.
+
+Fields: CPL 87, OLR 31(3), OP17 11-12, ESL 6. Personal data are masked here: a name stays, numbers keep their ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from delivery.core.effect import local_day, standing_facts
+from delivery.core.model import Address, Attempt, Delivery, Effect, Fact, PostalAddress, Receipt
+from delivery.core.words import (
+    BASES,
+    CHANNELS,
+    DOCUMENTS,
+    FACTS,
+    OUTCOMES,
+    REASONS,
+    RELATIONS,
+    ROLES,
+    Words,
+    named,
+)
+
+Rows = tuple[tuple[Words, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServedDocument:
+    title: str
+    type: Words
+    pages: int
+    sealed_sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Happening:
+    """One line of the course of events (全程留痕): local time, what, and the provider's own words."""
+
+    at: datetime
+    what: Words
+    words: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificate:
+    """What a proof says. `effects` has one entry per document; `effect` is the one that comes last in time."""
+
+    number: str
+    electronic: bool
+    court: str
+    case_number: str
+    issued_at: datetime
+    outcome: Words
+    effect: Effect
+    effects: tuple[tuple[str, Effect], ...]
+    documents: tuple[ServedDocument, ...]
+    sections: tuple[tuple[Words, Rows], ...]
+    course: tuple[Happening, ...]
+    replaces: str | None
+
+
+def certificate_number(delivery: Delivery) -> str:
+    """Made from the delivery and the number of the conclusion: a repeat after a crash has the same."""
+    return f"{delivery.id}-{len(delivery.proofs) + 1}".upper()
+
+
+def certificate(
+    delivery: Delivery, *, court_name: str, now: datetime, learnt: Mapping[str, datetime], rulebook: str
+) -> Certificate:
+    """The content of the next proof. `learnt`: fact key → when the journal recorded it."""
+    effects = delivery.concluded
+    effect = max((e for _, e in effects), key=lambda e: (e.effective_date is not None, str(e.effective_date)))
+    attempt = _decisive(delivery, effect)
+    return Certificate(
+        number=certificate_number(delivery),
+        electronic=bool(attempt and delivery.recipient.address(attempt.address).electronic),
+        court=court_name,
+        case_number=delivery.case.number,
+        issued_at=now,
+        outcome=named(OUTCOMES, effect.outcome),
+        effect=effect,
+        effects=effects,
+        documents=_documents(delivery),
+        sections=_sections(delivery, effect, attempt, learnt, rulebook),
+        course=tuple(_course(delivery)),
+        replaces=delivery.proofs[-1][0] if delivery.proofs else None,
+    )
+
+
+def _decisive(delivery: Delivery, effect: Effect) -> Attempt | None:
+    """The attempt that dates the service: the last one at the effective address."""
+    address = effect.flag("effective_address")
+    return next((a for a in reversed(delivery.attempts) if a.address == address), None)
+
+
+def _documents(delivery: Delivery) -> tuple[ServedDocument, ...]:
+    sealed = dict(delivery.sealed)
+    return tuple(
+        ServedDocument(title=d.title, type=named(DOCUMENTS, d.type), pages=d.pages, sealed_sha256=sealed[d.id])
+        for d in delivery.documents
+    )
+
+
+def _sections(
+    delivery: Delivery, effect: Effect, attempt: Attempt | None, learnt: Mapping[str, datetime], rulebook: str
+) -> tuple[tuple[Words, Rows], ...]:
+    sections = [(Words("受送达人", "Recipient"), _recipient_rows(delivery))]
+    if attempt:
+        sections.append((Words("送达地址", "Address"), _address_rows(delivery, attempt)))
+    sections.append((Words("三个时间", "Three times"), _times(delivery, effect, attempt, learnt)))
+    sections.append((Words("认定", "Decision"), _decision_rows(delivery, effect, rulebook)))
+    return tuple(sections)
+
+
+def _recipient_rows(delivery: Delivery) -> Rows:
+    recipient = delivery.recipient
+    role = named(ROLES, recipient.role)
+    rows = [
+        (Words("姓名（名称）", "Name"), recipient.name),
+        (Words("诉讼地位", "Role"), f"{role.zh} {role.en}"),
+    ]
+    if recipient.id_number:
+        rows.append((Words("证件号码", "Identity number"), mask(recipient.id_number, 0, 4)))
+    return tuple(rows)
+
+
+def _address_rows(delivery: Delivery, attempt: Attempt) -> Rows:
+    address = delivery.recipient.address(attempt.address)
+    channel, basis = named(CHANNELS, address.channel), named(BASES, address.basis)
+    return (
+        (Words("方式", "Channel"), f"{channel.zh} {channel.en}"),
+        (Words("地址", "Address"), masked_address(address)),
+        (Words("地址来源", "Basis"), f"{basis.zh} {basis.en}"),
+        (Words("送达编号", "Attempt"), attempt.id),
+    )
+
+
+def mask(text: str, head: int, tail: int) -> str:
+    """Keep the ends, cover the middle."""
+    covered = max(len(text) - head - tail, 0)
+    return text[:head] + "*" * covered + (text[-tail:] if tail else "")
+
+
+def masked_address(address: Address) -> str:
+    """A number keeps its ends, a mailbox its first letter and its host; a postal address stays: it is where the paper
+    went.
+    """
+    value = address.value
+    if isinstance(value, PostalAddress):
+        return f"{value.province}{value.city}{value.county}{value.detail}"
+    local, at, host = value.partition("@")
+    return f"{mask(local, 1, 0)}{at}{host}" if at else mask(value, 3, 4)
+
+
+DATING = ("arrived", "replied", "read", "signed", "returned")
+"""Facts that can date a service."""
+
+
+def _times(delivery: Delivery, effect: Effect, attempt: Attempt | None, learnt: Mapping[str, datetime]) -> Rows:
+    """When it happened, when we learnt it, the day the law counts (design.md §5.6)."""
+    fact = _dating_fact(delivery, effect, attempt)
+    happened = _local(fact.at) if fact else "—"
+    known = learnt.get(fact.key) if fact else None
+    return (
+        (Words("发生时间", "Happened"), happened),
+        (Words("获知时间", "Learnt"), _local(known) if known else happened),
+        (Words("法律认定之日", "Day the law counts"), str(effect.effective_date or "—")),
+    )
+
+
+def _dating_fact(delivery: Delivery, effect: Effect, attempt: Attempt | None) -> Fact | None:
+    if attempt is None:
+        return None
+    mine = [f for f in standing_facts(delivery) if (f.address, f.attempt) == (attempt.address, attempt.number)]
+    on_day = [f for f in mine if f.kind in DATING and _counts_on(f, effect)]
+    return on_day[0] if on_day else None
+
+
+def _counts_on(fact: Fact, effect: Effect) -> bool:
+    return effect.effective_date in (fact.noted_on, fact.court_received_on, local_day(fact.at))
+
+
+def _decision_rows(delivery: Delivery, effect: Effect, rulebook: str) -> Rows:
+    rows = [
+        (Words("理由", "Reason"), f"{effect.explanation_zh}\n{effect.explanation}"),
+        (Words("规则", "Rule"), f"{effect.rule} · {rulebook}"),
+    ]
+    confirmations = [f for f in delivery.facts if f.kind == "official_confirmation"]
+    if confirmations:
+        rows.append((Words("确认人", "Confirmed by"), confirmations[0].decided_by or "—"))
+    return tuple(rows)
+
+
+def _local(instant: datetime) -> str:
+    return instant.strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _course(delivery: Delivery) -> Iterable[Happening]:
+    words = {f"{r.attempt}|{r.at}": _provider_words(r) for r in delivery.receipts}
+    numbers = {(a.address, a.number): a.id for a in delivery.attempts}
+    for fact in standing_facts(delivery):
+        what = named(FACTS, fact.kind)
+        attempt = numbers.get((fact.address or "", fact.attempt), "")
+        yield Happening(at=fact.at, what=_with_detail(what, fact), words=words.get(f"{attempt}|{fact.at}", ""))
+
+
+def _provider_words(receipt: Receipt) -> str:
+    return f"{receipt.code} {receipt.words}".strip()
+
+
+def _with_detail(what: Words, fact: Fact) -> Words:
+    details = [named(RELATIONS, fact.by.relation)] if fact.by else []
+    details += [named(REASONS, fact.reason)] if fact.reason else []
+    if not details:
+        return what
+    zh, en = "，".join(d.zh for d in details), ", ".join(d.en for d in details)
+    return Words(f"{what.zh}（{zh}）", f"{what.en} ({en})")
