@@ -1,7 +1,7 @@
 """The signature itself: a CAdES-BES container (RFC 5652, RFC 5035) for one kept P-256 key, as PAdES B-B wants it.
 
-All but three values is the same for each signature of a key: message digest, signed attributes, signature. So the rest is
-encoded once, and a signature costs some joining of bytes instead of milliseconds of ASN.1 objects.
+All but three values is the same for each signature of a key: message digest, signed attributes, signature. So the
+rest is encoded once, and a signature costs some joining of bytes instead of milliseconds of ASN.1 objects.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What is wrong with a PDF before it may be served: every fault at once, each with what would be right.
 
-The file comes from outside and may be hostile. It is opened once by qpdf (pikepdf), never executed, and its indirect objects are
-looked at one by one, whether or not anything leads to them: a script is found wherever it hides, and no cycle can trap the walk.
-The numbers below bound depth, objects and what any stream may unpack to.
+The file comes from outside and may be hostile. It is opened once by qpdf (pikepdf), never executed, and its indirect
+objects are looked at one by one, whether or not anything leads to them: a script is found wherever it hides, and no
+cycle can trap the walk. The numbers below bound depth, objects and what any stream may unpack to.
 """
 
 from __future__ import annotations
@@ -31,8 +31,26 @@ SAMPLE = 4 * 1024 * 1024
 LONGEST_MEMBER_LIST = 2000
 
 EXECUTABLE_SUFFIXES = frozenset(
-    ".apk .app .bash .bat .cmd .com .cpl .deb .dll .dmg .elf .exe .hta .jar .js .jse .lnk .msi .msp .pif .pkg .ps1 .psm1 "
-    ".reg .rpm .run .scr .sh .so .sys .vbe .vbs .wsf .wsh".split()
+    {
+        *(".apk", ".app", ".com", ".cpl", ".deb", ".dll", ".dmg", ".elf", ".exe", ".hta", ".jar", ".msi", ".msp"),
+        *(".pif", ".pkg", ".rpm", ".run", ".scr", ".so", ".sys"),
+        *(
+            ".bash",
+            ".bat",
+            ".cmd",
+            ".js",
+            ".jse",
+            ".lnk",
+            ".ps1",
+            ".psm1",
+            ".reg",
+            ".sh",
+            ".vbe",
+            ".vbs",
+            ".wsf",
+            ".wsh",
+        ),
+    }
 )
 EXECUTABLE_STARTS = (
     b"MZ",
@@ -137,7 +155,7 @@ def _dangers(document: pikepdf.Pdf) -> list[str]:
 
 
 def _dictionaries(thing: pikepdf.Object) -> Iterator[pikepdf.Object]:
-    """`thing` and what is written directly inside it; references end the way, for their objects are visited themselves."""
+    """`thing` and what is written directly inside it; what is referenced gets its own visit."""
     waiting = [(thing, 0)]
     while waiting:
         one, depth = waiting.pop()
@@ -225,7 +243,7 @@ def _packs_program(archive: bytes) -> bool:
 
 
 def _sample(stream: pikepdf.Object) -> bytes | None:
-    """The first `SAMPLE` bytes of a stream, unpacked by hand so that no bomb goes off; None when packed in another way."""
+    """The first `SAMPLE` bytes of a stream, unpacked by hand against bombs; None when packed in another way."""
     packed, filters = stream.read_raw_bytes(), stream.get("/Filter")
     names = [str(name) for name in filters] if isinstance(filters, pikepdf.Array) else [str(filters)] if filters else []
     for name in names:

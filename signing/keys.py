@@ -1,8 +1,9 @@
 """The court's key file: made once, opened at start, never in the database.
 
 A key file is one PEM text: the seal's private key (PKCS #8, encrypted by a password: scrypt and AES-256), the seal's
-certificate, and the certificate that issued it. The issuer's key signs once and is forgotten: nobody can
-make a second seal that chains to the same anchor. `certificate_pem` (seal, then issuer) is public and may be handed out as `seal.pem`.
+certificate, and the certificate that issued it. The issuer's key signs once and is forgotten: nobody can make a
+second seal that chains to the same anchor. `certificate_pem` (seal, then issuer) is public and may be handed out as
+`seal.pem`.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class KeyFile:
 
 @dataclass(frozen=True)
 class OpenedKeys:
-    """An opened key file: keep it in memory only. `link_key` (32 bytes) is for `signing.links`, bound to the same file."""
+    """An opened key file: keep it in memory only. `link_key` (32 bytes) is for `signing.links`."""
 
     private_key_pem: bytes = field(repr=False)
     certificate_pem: bytes

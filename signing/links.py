@@ -1,8 +1,9 @@
 """The recipient's link: short tokens that prove themselves, and the pass given after the second factor.
 
-A token is 24 characters, so that court, check code, host and token fit one SMS of 70 characters: an 8-byte link id, by
-which the journal finds the attempt, and 10 bytes of HMAC-SHA256 (RFC 2104; truncated as its §5 allows) over link id,
-attempt, purpose and expiry. Nothing of it is personal data. Revocation is the journal's: a token is necessary, never sufficient.
+A token is 24 characters, so that court, check code, host and token fit one SMS of 70 characters: an 8-byte link id,
+by which the journal finds the attempt, and 10 bytes of HMAC-SHA256 (RFC 2104; truncated as its §5 allows) over link
+id, attempt, purpose and expiry. Nothing of it is personal data. Revocation is the journal's: a token is necessary,
+never sufficient.
 
 Wherever a key is taken to verify, a sequence of keys is taken too, newest first: old links live on while keys change.
 """
@@ -104,8 +105,8 @@ def _each(key: Keys) -> Iterator[bytes]:
 
 
 def _any_equal(mac: bytes, candidates: Iterator[bytes]) -> bool:
-    # A list, not any() over the generator: every key is tried, so time does not tell which one fitted.
-    return any([hmac.compare_digest(mac, candidate) for candidate in candidates])
+    # Summed, not any(): every key is tried, so time does not tell which one fitted.
+    return sum(hmac.compare_digest(mac, candidate) for candidate in candidates) > 0
 
 
 def _text(raw: bytes) -> str:

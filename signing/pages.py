@@ -1,6 +1,7 @@
 """Pages as a reader sees them: drawn to pictures, and their text. All calls into PDFium pass through here.
 
-PDFium is not safe for threads (pypdfium2 says so), so each visit holds one lock; songda's processes draw side by side instead.
+PDFium is not safe for threads (pypdfium2 says so), so each visit holds one lock; songda's processes draw side by
+side instead.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ def text_of(content: bytes) -> str:
 
 
 def all_blank(content: bytes) -> bool:
-    """Whether no page shows anything at all, forms and annotations included; looks no further than the first that does."""
+    """Whether no page shows anything, forms and annotations included; looks no further than the first that does."""
     with opened(content) as document:
         return all(_is_blank(page) for page in document)
 

@@ -70,8 +70,8 @@ def load_seal(private_key_pem: bytes, certificate_pem: bytes, court_name: str, l
 def seal(content: bytes, seal: Seal, *, at: datetime, reason: str, location: str) -> bytes:
     """`content` with the court's seal on it, signed at `at` (aware).
 
-    The drawn seal takes the free place nearest the lower right corner of the last page that has one; where no page has one,
-    it lies over the last page as thin outlines, and the field's tooltip (/TU) says so. Raises NotSealable.
+    The drawn seal takes the free place nearest the lower right corner of the last page that has one; where no page
+    has one, it lies over the last page as thin outlines, and the field's tooltip (/TU) says so. Raises NotSealable.
     """
     try:
         place = find_place(content)
@@ -138,7 +138,7 @@ def _signature(seal: Seal, at: datetime, reason: str, location: str) -> Signatur
 
 def _declare_pades(writer: IncrementalPdfFileWriter) -> None:
     """Say in the catalogue that PAdES is in use, as ETSI asks of files before PDF 2.0."""
-    writer.ensure_output_version((1, 7))
+    writer.ensure_output_version((1, 7))  # type: ignore[no-untyped-call]
     if writer.output_version < (2, 0):
         writer.register_extension(ESIC_EXTENSION_1)
 
@@ -152,12 +152,12 @@ def _draw(widget: generic.DictionaryObject, writer: IncrementalPdfFileWriter, se
             pdf_name("/Subtype"): pdf_name("/Form"),
             pdf_name("/BBox"): _numbers(-half, -half, half, half),
             pdf_name("/Matrix"): _numbers(*_TURNS[place.rotation % 360]),
-            pdf_name("/Resources"): generic.DictionaryObject(),
+            pdf_name("/Resources"): _dictionary({}),
             pdf_name("/Filter"): pdf_name("/FlateDecode"),
         },
         encoded_data=seal.art.full if place.free else seal.art.outlines,
     )
-    widget[pdf_name("/AP")] = generic.DictionaryObject({pdf_name("/N"): writer.add_object(appearance)})
+    widget[pdf_name("/AP")] = _dictionary({pdf_name("/N"): writer.add_object(appearance)})
 
 
 class _SealWriter(IncrementalPdfFileWriter):
@@ -176,9 +176,14 @@ def _field(name: str, seal: Seal, place: Place) -> fields.SigFieldSpec:
     return fields.SigFieldSpec(
         sig_field_name=name,
         on_page=place.page,
-        box=tuple(round(side, 2) for side in place.box),
+        box=_whole(place.box),
         readable_field_name=f"{seal.court_name} {seal.label}: {says}",
     )
+
+
+def _whole(box: tuple[float, float, float, float]) -> tuple[int, int, int, int]:
+    left, bottom, side = round(box[0]), round(box[1]), round(box[2] - box[0])
+    return left, bottom, left + side, bottom + side
 
 
 def _free_field_name(writer: IncrementalPdfFileWriter) -> str:
@@ -191,4 +196,8 @@ _TURNS = {0: (1, 0, 0, 1, 0, 0), 90: (0, 1, -1, 0, 0, 0), 180: (-1, 0, 0, -1, 0,
 
 
 def _numbers(*values: float) -> generic.ArrayObject:
-    return generic.ArrayObject(generic.FloatObject(value) for value in values)
+    return generic.ArrayObject(generic.FloatObject(value) for value in values)  # type: ignore[no-untyped-call]
+
+
+def _dictionary(entries: dict[generic.NameObject, generic.PdfObject]) -> generic.DictionaryObject:
+    return generic.DictionaryObject(entries)  # type: ignore[no-untyped-call]

@@ -1,8 +1,9 @@
 """Where a seal can stand without hiding anything.
 
-A page is drawn small and grey, as a reader sees it: with its rotation, its crop box, its forms and earlier seals. Every dot
-that differs from the paper is ink, and the boxes of the text are ink throughout. Each row of the picture is one integer, a
-bit per dot; a free square is then a run of zeros in the union of rows, found with a few shifts (about two milliseconds a page).
+A page is drawn small and grey, as a reader sees it: with its rotation, its crop box, its forms and earlier seals.
+Every dot that differs from the paper is ink, and the boxes of the text are ink throughout. Each row of the picture
+is one integer, a bit per dot; a free square is then a run of zeros in the union of rows, found with a few shifts
+(about two milliseconds a page).
 """
 
 from __future__ import annotations
@@ -52,7 +53,8 @@ class Place:
 def find_place(content: bytes) -> Place:
     """The free place nearest the lower right corner of the last page, or of an earlier one where the last is full.
 
-    Where no page has room: the corner of the last page, with `free` False. Raises PageNotShown on a document that cannot be read.
+    Where no page has room: the corner of the last page, with `free` False. Raises PageNotShown on a document that
+    cannot be read.
     """
     with pages.opened(content) as document:
         last = len(document) - 1

@@ -1,7 +1,8 @@
 """Seals, proofs and pictures made in processes of their own, with keys and art loaded once in each.
 
-Signing and drawing hold the interpreter for milliseconds, and what they read comes from outside: in a process of its own, a
-document that kills or stalls PDFium costs one answer (`SignerLost`), never the service. The event loop only waits.
+Signing and drawing hold the interpreter for milliseconds, and what they read comes from outside: in a process of its
+own, a document that kills or stalls PDFium costs one answer (`SignerLost`), never the service. The event loop only
+waits.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ class SealKeys:
 
 
 class SealPool:
-    """The seals of all courts, by court code. `processes` 0 works in one thread of this process instead (tests, small tools).
+    """The seals of all courts, by court code. `processes` 0 works in one thread of this process (tests, small tools).
 
     Any method raises what the function of its name raises, and SignerLost when its process died twice over one task.
     """
@@ -66,7 +67,7 @@ class SealPool:
         return await self._run(pages.page_image, content, page, width_px)
 
     async def inspect(self, content: bytes) -> pdf.Findings:
-        """`signing.pdf.inspect` within the pool's limits. A document that kills its process is `unreadable`, not an error."""
+        """`signing.pdf.inspect` within the pool's limits; a document that kills its process is `unreadable`."""
         try:
             return await self._run(inspection.inspect, content, self._limits)
         except SignerLost:
@@ -85,7 +86,7 @@ class SealPool:
         return ProcessPoolExecutor(self._processes, context, initializer=_begin, initargs=(self._seals,))
 
     async def _run(self, task: Callable[Given, Answer], *given: Given.args, **named: Given.kwargs) -> Answer:
-        """Run `task` in the pool; when its process died, once more in a new one: a neighbour's document may have killed it."""
+        """Run `task` in the pool, and once more in a new one if it broke: a neighbour's document may be to blame."""
         for _ in range(2):
             executor = self._executor
             try:

@@ -1,7 +1,8 @@
 """The proof of service as a page: one A4 sheet, Chinese with English beneath, made by typst from plain words.
 
-What the proof says is decided elsewhere; here is only how it looks. The lower right corner is left free for the court's seal,
-which `signing.pdf.seal` puts there on its own. Typst compiles with its own fonts and a given time, so equal content gives equal bytes.
+What the proof says is decided elsewhere; here is only how it looks. The lower right corner is left free for the
+court's seal, which `signing.pdf.seal` puts there on its own. Typst compiles with its own fonts and a given time, so
+equal content gives equal bytes.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ class DocumentRow:
 
 @dataclass(frozen=True)
 class Step:
-    """One step of the way: when (local, written out), what happened, and the provider's own words, empty where there are none."""
+    """One step of the way: when (local, written out), what happened, and the provider's own words if any."""
 
     at: str
     what: Line
@@ -77,8 +78,9 @@ class Step:
 class ProofContent:
     """Everything on a proof of service, in reading order. All text is ready to print and already masked.
 
-    `title` is 电子送达凭证 or 送达回证; `issued_at` (aware) is also the PDF's own time; `effective_on` is the civil day, or a dash
-    where nothing was served; `rehearsal` prints a band that takes away all legal effect; `notes` stand beside the QR code.
+    `title` is 电子送达凭证 or 送达回证; `issued_at` (aware) is also the PDF's own time; `effective_on` is the civil
+    day, or a dash where nothing was served; `rehearsal` prints a band that takes away all legal effect; `notes`
+    stand beside the QR code.
     """
 
     title: Line

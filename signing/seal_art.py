@@ -1,7 +1,7 @@
 """The court seal as vector art: a round red seal, the court's name on the arc, a star, the seal's purpose below it.
 
-Drawn in millimetres around the origin and written once per seal as a PDF content stream. Letters are outlines, so the seal
-needs no font in the document. Nothing is filled behind it: what lies under a seal stays visible.
+Drawn in millimetres around the origin and written once per seal as a PDF content stream. Letters are outlines, so
+the seal needs no font in the document. Nothing is filled behind it: what lies under a seal stays visible.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ LABEL_CENTRE = -12.6
 
 @dataclass(frozen=True)
 class SealArt:
-    """Two content streams, deflated, for a box of `DIAMETER` mm around the origin: the full seal, and outlines to lie over text."""
+    """Two deflated content streams around the origin, `DIAMETER` mm wide: the seal, and outlines to lie over text."""
 
     full: bytes
     outlines: bytes
 
 
-class _PathPen(BasePen):
+class _PathPen(BasePen):  # type: ignore[misc]  # fontTools ships no types
     """Writes PDF path operators (ISO 32000-1 §8.5.2); quadratic TrueType curves arrive as cubic ones."""
 
     def __init__(self, glyphs: _TTGlyphSet | None) -> None:
