@@ -144,7 +144,7 @@ def next_step(delivery: Delivery, book: Rulebook, now: datetime, *, inquirable: 
     return (
         _conclusion(delivery, effects)
         or _task_change(delivery, wanted)
-        or _doubt(delivery, effects, book, now, inquirable)
+        or _doubt(delivery, book, now, inquirable)
         or _renewal(delivery)
         or _sending(delivery, effects, book, now)
     )
@@ -256,22 +256,16 @@ def _task(
 
 
 def _doubt_tasks(delivery: Delivery, book: Rulebook, now: datetime) -> Iterator[Task]:
-    """A channel that cannot be asked has had its time: a clerk decides, the proposal is to send again (design.md
-    §5.3).
-    """
+    """No receipt and no answer in the rulebook's time: a clerk decides, and may send again (design.md §5.3)."""
     for attempt in delivery.attempts:
-        if attempt.answer == "in_doubt" and attempt.retry_at and attempt.retry_at <= now:
+        if attempt.answer == "in_doubt" and _doubt_ends(attempt, book) <= now:
             reason = f"whether {attempt.channel} took this attempt is not known, and no receipt came"
-            yield _task(
-                delivery,
-                "in_doubt",
-                f"{attempt.address}.{attempt.number}",
-                reason,
-                book,
-                now,
-                proposal="send_again",
-                attempt=attempt.id,
-            )
+            about = f"{attempt.address}.{attempt.number}"
+            yield _task(delivery, "in_doubt", about, reason, book, now, proposal="send_again", attempt=attempt.id)
+
+
+def _doubt_ends(attempt: Attempt, book: Rulebook) -> datetime:
+    return attempt.announced_at + book.receipt_wait(attempt.channel)
 
 
 def _effect_tasks(
@@ -358,28 +352,20 @@ def _task_change(delivery: Delivery, wanted: tuple[Task, ...]) -> Step | None:
 # --- doubt -----------------------------------------------------------------------------------------------------------
 
 
-def _doubt(
-    delivery: Delivery,
-    effects: tuple[tuple[str, Effect], ...],
-    book: Rulebook,
-    now: datetime,
-    inquirable: frozenset[str],
-) -> Step | None:
+def _doubt(delivery: Delivery, book: Rulebook, now: datetime, inquirable: frozenset[str]) -> Step | None:
     """While an attempt is in doubt nothing new is sent on this delivery (design.md §5.3)."""
     for attempt in delivery.attempts:
         if not attempt.open_question:
             continue
-        if attempt.channel in inquirable and (attempt.retry_at or now) <= now:
+        ask_at = attempt.retry_at or now
+        if attempt.channel in inquirable and ask_at <= now:
             return Inquire(attempt=attempt.id)
+        ends = _doubt_ends(attempt, book)
         if attempt.answer == "announced":
             # Announced and unanswered means that we died in between: the record shows a question.
-            return AwaitReceipt(attempt=attempt.id, until=attempt.announced_at + book.receipt_wait(attempt.channel))
-        return Wait(until=_later(attempt.retry_at, now))
+            return AwaitReceipt(attempt=attempt.id, until=ends)
+        return Wait(until=min((at for at in (ask_at, ends) if at > now), default=None))
     return None
-
-
-def _later(instant: datetime | None, now: datetime) -> datetime | None:
-    return instant if instant and instant > now else None
 
 
 # --- sending ---------------------------------------------------------------------------------------------------------

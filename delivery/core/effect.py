@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
-from delivery.core.model import Attempt, Consent, Delivery, Document, Effect, Fact, Outcome, Person, Receipt
+from delivery.core.model import Address, Attempt, Consent, Delivery, Document, Effect, Fact, Outcome, Person, Receipt
 from delivery.core.rulebook import Rule, Rulebook
 
 CHINA = timezone(timedelta(hours=8))
@@ -278,14 +278,21 @@ def attempt_effect(
 ) -> Effect | None:
     """The first row that fires; None when nothing has happened yet that any row looks at."""
     found = findings(delivery, document, attempt, facts, book)
-    electronic = delivery.recipient.address(attempt.address).electronic
-    tables = ("scope", "forbidden", "electronic") if electronic else ("scope", "mail")
+    address = delivery.recipient.address(attempt.address)
+    tables = _tables(address)
     day = local_day(attempt.announced_at)
     for table in tables:
         for rule in book.table(table, day):
             if rule.fires(found.values):
                 return _answer(rule, found)
     return None
+
+
+def _tables(address: Address) -> tuple[str, ...]:
+    """Which tables judge an attempt there. Other channels are a person's work and have no table here."""
+    if address.electronic:
+        return ("scope", "forbidden", "electronic")
+    return ("scope", "mail") if address.channel == "post" else ("scope",)
 
 
 def _answer(rule: Rule, found: Findings) -> Effect:

@@ -1,0 +1,244 @@
+"""Carries out one step of a delivery: the only place where a provider is called.
+
+The order is always: announce (committed), act, record the answer. If we die between the first and the last, the record
+shows an announced attempt without an answer, and decide.py asks the provider. No database connection is held in
+between.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from delivery.core import events
+from delivery.core.decide import Cancel, Inquire, Prove, Seal, Send
+from delivery.core.model import Attempt, Delivery, Document
+from delivery.core.ports import Answer, Channel, Clock, Consignment, Enclosure, Later, Refused, Taken, Unknown
+from delivery.core.proof import certificate, certificate_number
+from delivery.core.routing import address_class
+from delivery.core.rulebook import Rulebook
+from delivery.journal.documents import Documents
+from delivery.journal.journal import Journal
+from delivery.journal.links import Link
+from delivery.worker.proving import proof_content
+from signing import links
+from signing.pool import SealPool
+
+READ = "read"
+"""Purpose of the links that texts and mails carry."""
+
+
+class Court(Protocol):
+    """What the worker needs to know of a court."""
+
+    @property
+    def name_zh(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """Everything the worker works with. `channels`: by the channel word of addresses."""
+
+    journal: Journal
+    clock: Clock
+    book: Rulebook
+    channels: Mapping[str, Channel]
+    documents: Documents
+    seals: SealPool
+    courts: Mapping[str, Court]
+    link_key: bytes
+    base_url: str
+    rehearsal: bool = False
+
+    @property
+    def inquirable(self) -> frozenset[str]:
+        return frozenset(word for word, channel in self.channels.items() if channel.can_inquire)
+
+
+class SealedDiffers(Exception):
+    """Bytes about to leave the house are not the sealed ones (design.md §5.10). They do not leave."""
+
+
+# --- seal ------------------------------------------------------------------------------------------------------------
+
+
+async def seal(bench: Bench, delivery: Delivery, step: Seal) -> events.DocumentsSealed:
+    """One document that goes to many is sealed once: the first writer's bytes are everybody's."""
+    sealed = [(document.id, await _sealed_digest(bench, delivery, document)) for document in delivery.documents]
+    return events.DocumentsSealed(at=bench.clock.now(), sealed=tuple(sealed))
+
+
+async def _sealed_digest(bench: Bench, delivery: Delivery, document: Document) -> str:
+    known = await bench.journal.seal_of(delivery.court, document.sha256)
+    if known:
+        return known
+    content = await bench.documents.get(document.sha256)
+    now = bench.clock.now()
+    name = bench.courts[delivery.court].name_zh
+    sealed = await bench.seals.seal(delivery.court, content, now, "电子送达", name)
+    # Dying here leaves bytes nobody names: the next try seals again and its digest is the one that is kept.
+    digest = await bench.documents.put(sealed)
+    return await bench.journal.keep_seal(delivery.court, document.sha256, digest)
+
+
+# --- send, ask, take back --------------------------------------------------------------------------------------------
+
+
+def announcement(bench: Bench, step: Send) -> events.AttemptAnnounced:
+    return events.AttemptAnnounced(
+        at=bench.clock.now(), attempt=step.attempt, address=step.address, channel=step.channel, number=step.number
+    )
+
+
+async def send(bench: Bench, delivery: Delivery, attempt_id: str) -> events.Event:
+    """Hand the announced attempt to its channel; the event is the channel's answer."""
+    attempt = _attempt(delivery, attempt_id)
+    channel = bench.channels[attempt.channel]
+    consignment = await consign(bench, delivery, attempt)
+    return _answered(bench, attempt, await _certain(channel.send(consignment)))
+
+
+async def inquire(bench: Bench, delivery: Delivery, step: Inquire) -> events.Event:
+    attempt = _attempt(delivery, step.attempt)
+    consignment = await consign(bench, delivery, attempt)
+    return _answered(bench, attempt, await _certain(bench.channels[attempt.channel].inquire(consignment)))
+
+
+async def cancel(bench: Bench, delivery: Delivery, step: Cancel) -> events.Event:
+    """Where it cannot be taken back the letter travels on; its receipts are kept and change nothing."""
+    attempt = _attempt(delivery, step.attempt)
+    await bench.journal.revoke_links(delivery.id)
+    consignment = await consign(bench, delivery, attempt)
+    reference = attempt.references[0] if attempt.references else None
+    answer = await _certain(bench.channels[attempt.channel].cancel(consignment, reference))
+    words = "withdrawal: taken back" if isinstance(answer, Taken) else f"withdrawal: {answer.words or 'not possible'}"
+    return events.AttemptTaken(at=bench.clock.now(), attempt=attempt.id, references=attempt.references, words=words)
+
+
+def _attempt(delivery: Delivery, attempt_id: str) -> Attempt:
+    attempt = delivery.attempt(attempt_id)
+    if attempt is None:
+        raise KeyError(attempt_id)
+    return attempt
+
+
+async def _certain(call: Awaitable[Answer]) -> Answer:
+    """A channel that raises has a fault of its own: whether the world was touched cannot be told."""
+    try:
+        return await call
+    except Exception as fault:  # noqa: BLE001 — anything may have happened at the provider: the third answer
+        return Unknown(words=type(fault).__name__)
+
+
+def _answered(bench: Bench, attempt: Attempt, answer: Answer) -> events.Event:
+    now = bench.clock.now()
+    match answer:
+        case Taken(references=references, words=words):
+            return events.AttemptTaken(at=now, attempt=attempt.id, references=references, words=words)
+        case Refused(code=code, words=words):
+            return events.AttemptRefused(at=now, attempt=attempt.id, code=code, words=words)
+        case Later(code=code, words=words, after=after):
+            wait = timedelta(seconds=after) if after is not None else bench.book.retry_delay(attempt.tries)
+            return events.AttemptDeferred(at=now, attempt=attempt.id, code=code, words=words, retry_at=now + wait)
+        case Unknown(words=words):
+            return events.AttemptDoubted(at=now, attempt=attempt.id, words=words, ask_at=_ask_at(bench, attempt))
+
+
+def _ask_at(bench: Bench, attempt: Attempt) -> datetime:
+    now = bench.clock.now()
+    if attempt.channel in bench.inquirable:
+        return now + bench.book.ask_delay(attempt.tries)
+    return attempt.announced_at + bench.book.receipt_wait(attempt.channel)
+
+
+def references_of(bench: Bench, delivery: Delivery, happened: Sequence[events.Event]) -> list[tuple[str, str, str]]:
+    """(provider, its reference, our attempt) for every answer among these events: how receipts find their attempt."""
+    found = []
+    for event in happened:
+        if isinstance(event, events.AttemptTaken):
+            provider = bench.channels[_attempt(delivery, event.attempt).channel].name
+            found += [(provider, reference, event.attempt) for reference in event.references]
+    return found
+
+
+# --- what a channel is given -----------------------------------------------------------------------------------------
+
+
+async def consign(bench: Bench, delivery: Delivery, attempt: Attempt) -> Consignment:
+    """Everything the channel needs. A repeat after a crash makes the same link: it is derived from the attempt."""
+    address = delivery.recipient.address(attempt.address)
+    channel = bench.channels[attempt.channel]
+    link, code = await _link(bench, delivery, attempt) if address.electronic else (None, "")
+    return Consignment(
+        attempt=attempt.id,
+        delivery=delivery.id,
+        court=delivery.court,
+        court_name=bench.courts[delivery.court].name_zh,
+        case_number=delivery.case.number,
+        address=address,
+        recipient=delivery.recipient,
+        enclosures=await _enclosures(bench, delivery, channel),
+        announced_at=attempt.announced_at,
+        link=link,
+        check_code=code,
+        attach=channel.carries_documents and address_class(address, bench.book) in bench.book.attachable,
+        reminder=attempt.role == "reminder",
+        tries=attempt.tries,
+    )
+
+
+async def _link(bench: Bench, delivery: Delivery, attempt: Attempt) -> tuple[str, str]:
+    key, now = bench.link_key, attempt.announced_at
+    link = links.link_id(key, attempt.id)
+    known = await bench.journal.link(link)
+    if known is None:
+        expires = now + timedelta(days=bench.book.link_days)
+        known = Link(id=link, attempt=attempt.id, delivery=delivery.id, purpose=READ, expires_at=expires)
+        await bench.journal.keep_link(known)
+    token = links.make_token(key, link=link, attempt=attempt.id, purpose=READ, expires_at=known.expires_at)
+    return f"{bench.base_url}/d/{token}", links.check_code(key, link)
+
+
+async def _enclosures(bench: Bench, delivery: Delivery, channel: Channel) -> tuple[Enclosure, ...]:
+    sealed = dict(delivery.sealed)
+    found = []
+    for document in delivery.documents:
+        digest = sealed[document.id]
+        content = await bench.documents.get(digest) if channel.carries_documents else b""
+        if content and hashlib.sha256(content).hexdigest() != digest:
+            raise SealedDiffers(document.id)
+        found.append(
+            Enclosure(id=document.id, type=document.type, title=document.title, sha256=digest, content=content)
+        )
+    return tuple(found)
+
+
+# --- prove -----------------------------------------------------------------------------------------------------------
+
+
+async def prove(bench: Bench, delivery: Delivery, step: Prove) -> events.ProofIssued:
+    """Draw, seal and keep the certificate. Dying before the event is written draws it again under the same number."""
+    history = await bench.journal.load(delivery.id)
+    now = bench.clock.now()
+    court = bench.courts[delivery.court]
+    rulebook = f"{bench.book.name} {bench.book.version}"
+    content = certificate(delivery, court_name=court.name_zh, now=now, learnt=_learnt(history), rulebook=rulebook)
+    pdf = await bench.seals.proof(
+        delivery.court, proof_content(content, rehearsal=bench.rehearsal), now, "送达证明", court.name_zh
+    )
+    digest = await bench.documents.put(pdf)
+    replaces = delivery.proofs[-1][1] if delivery.proofs else None
+    return events.ProofIssued(at=now, number=certificate_number(delivery), sha256=digest, replaces=replaces)
+
+
+def _learnt(history: Sequence[events.Recorded]) -> dict[str, datetime]:
+    learnt: dict[str, datetime] = {}
+    for row in history:
+        if isinstance(row.event, events.ReceiptReceived) and row.event.receipt.fact:
+            learnt.setdefault(row.event.receipt.fact.key, row.recorded_at)
+        if isinstance(row.event, events.FactRecorded):
+            learnt.setdefault(row.event.fact.key, row.recorded_at)
+    return learnt

@@ -1,0 +1,52 @@
+"""From what a proof says (core) to how it is drawn (signing): labels for the fields, the state of the timestamp, no
+decisions.
+"""
+
+from __future__ import annotations
+
+from delivery.core.proof import Certificate
+from delivery.core.words import Words
+from signing.proof import DocumentRow, Line, ProofContent, Row, Section, Step
+
+NO_TIMESTAMP = Line("时间戳：无。时间依据本系统时钟。", "Timestamp: none. Times are those of this system's clock.")
+ELECTRONIC = Line("电子送达凭证", "Proof of Electronic Service")
+RETURN = Line("送达回证", "Proof of Service")
+
+
+def proof_content(certificate: Certificate, *, rehearsal: bool) -> ProofContent:
+    effect = certificate.effect
+    return ProofContent(
+        title=ELECTRONIC if certificate.electronic else RETURN,
+        certificate_no=certificate.number,
+        court=Line(certificate.court, ""),
+        case_no=certificate.case_number,
+        issued_at=certificate.issued_at,
+        issued_on=certificate.issued_at.strftime("%Y-%m-%d %H:%M"),
+        outcome=_line(certificate.outcome),
+        served=effect.outcome.dated,
+        effective_on=str(effect.effective_date or "—"),
+        grounds=tuple(Line(ground, "") for ground in effect.grounds),
+        documents=tuple(
+            DocumentRow(title=d.title, type=_line(d.type), pages=d.pages, sha256=d.sealed_sha256, sealed="")
+            for d in certificate.documents
+        ),
+        sections=tuple(
+            Section(_line(title), tuple(Row(_line(label), value) for label, value in rows))
+            for title, rows in certificate.sections
+        ),
+        steps=tuple(
+            Step(at=h.at.strftime("%m-%d %H:%M:%S"), what=_line(h.what), words=h.words) for h in certificate.course
+        ),
+        notes=_notes(certificate),
+        rehearsal=rehearsal,
+    )
+
+
+def _line(words: Words) -> Line:
+    return Line(words.zh, words.en)
+
+
+def _notes(certificate: Certificate) -> tuple[Line, ...]:
+    if certificate.replaces is None:
+        return (NO_TIMESTAMP,)
+    return (NO_TIMESTAMP, Line(f"本证明取代 {certificate.replaces}", f"Replaces {certificate.replaces}"))
