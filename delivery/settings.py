@@ -1,0 +1,194 @@
+"""TOML → one frozen Settings. Every mistake is reported at once, with its place and what would be right.
+
+Secrets are never in the file: it names files that hold them (`*_file`). Tables of single adapters stay tables here;
+wiring gives them to the adapter that they name.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+HTTP_PORT = "SONGDA_HTTP_PORT"
+NATS_PORT = "SONGDA_NATS_PORT"
+DATA = "SONGDA_DATA"
+
+
+class SettingsWrong(ValueError):
+    """The settings cannot be used. `faults`: each with its place and what would be right."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CourtSettings:
+    """A tenant, and what people are told of it. `seal_label` stands below the star of the seal."""
+
+    code: str
+    name_zh: str
+    name_en: str
+    phone: str
+    address: str = ""
+    seal_label: str = "电子送达专用章"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What an installation is. `data` is the folder that everything embedded lives in.
+
+    `self_made`: secrets, keys and accounts that are missing are made on first run (local and demo). Times in seconds.
+    """
+
+    path: Path
+    data: Path
+    journal: str
+    documents: str
+    host: str
+    port: int
+    base_url: str
+    nats: str | None
+    nats_port: int
+    webhook: bool
+    courts: tuple[CourtSettings, ...]
+    rulebook: str
+    slots: int
+    seal_processes: int
+    max_document_bytes: int
+    max_document_pages: int
+    self_made: bool
+    rehearsal_start: datetime | None
+    channels: Mapping[str, Mapping[str, Any]] = field(repr=False)
+    counterparts: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def rehearsal(self) -> bool:
+        return self.rehearsal_start is not None
+
+
+def load(path: Path, environ: Mapping[str, str] = os.environ) -> Settings:
+    """Read the file. Raises SettingsWrong with every fault, OSError when it cannot be read."""
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as wrong:
+        raise SettingsWrong([f"{path}: is not TOML: {wrong}"]) from None
+    return _Reading(path, tables, environ).settings()
+
+
+class _Reading:
+    """Collects the faults while the values are read."""
+
+    def __init__(self, path: Path, tables: Mapping[str, Any], environ: Mapping[str, str]) -> None:
+        self._path, self._tables, self._environ = path, tables, environ
+        self._faults: list[str] = []
+        self._known: set[str] = {"court", "channels", "counterparts"}
+
+    def settings(self) -> Settings:
+        port = self._port("web", "port", HTTP_PORT, 8080)
+        data = Path(self._environ.get(DATA) or self._value("songda", "data", str, "songda-data"))
+        host = self._value("web", "host", str, "127.0.0.1")
+        settings = Settings(
+            path=self._path,
+            data=data / self._value("songda", "data_below", str, ""),
+            journal=self._value("journal", "url", str, "sqlite"),
+            documents=self._value("documents", "store", str, "files"),
+            host=host,
+            port=port,
+            base_url=self._base_url(host, port),
+            nats=self._value("queue", "nats", str, "embedded") or None,
+            nats_port=self._port("queue", "port", NATS_PORT, 4222),
+            webhook=self._value("queue", "webhook", bool, default=True),
+            courts=self._courts(),
+            rulebook=self._value("rules", "book", str, "cn"),
+            slots=self._number("worker", "slots", 32, 1, 1000),
+            seal_processes=self._number("seals", "processes", 1, 0, 64),
+            max_document_bytes=self._number("documents", "max_bytes", 20 * 2**20, 1, 2**30),
+            max_document_pages=self._number("documents", "max_pages", 500, 1, 100_000),
+            self_made=self._value("songda", "self_made", bool, default=False),
+            rehearsal_start=self._value("rehearsal", "start", datetime, None),
+            channels=self._channels(),
+            counterparts=self._tables.get("counterparts", {}),
+        )
+        self._check_unknown()
+        if settings.rehearsal_start and settings.rehearsal_start.tzinfo is None:
+            self._faults.append("/rehearsal/start: an instant with its offset, such as 2025-09-16T09:30:00+08:00")
+        if self._faults:
+            raise SettingsWrong([f"{self._path}: {fault}" for fault in self._faults])
+        return settings
+
+    def _value(self, table: str, name: str, kind: type, default: Any) -> Any:
+        self._known.add(f"{table}/{name}")
+        section = self._tables.get(table, {})
+        value = section.get(name, default) if isinstance(section, dict) else default
+        if value is default or isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
+            return value
+        self._faults.append(f"/{table}/{name}: must be a {_NAMES.get(kind, kind.__name__)}")
+        return default
+
+    def _number(self, table: str, name: str, default: int, least: int, most: int) -> int:
+        value: int = self._value(table, name, int, default)
+        if not least <= value <= most:
+            self._faults.append(f"/{table}/{name}: a number from {least} to {most}")
+        return value
+
+    def _port(self, table: str, name: str, variable: str, default: int) -> int:
+        given = self._environ.get(variable)
+        if given is None:
+            return self._number(table, name, default, 1, 65535)
+        self._known.add(f"{table}/{name}")
+        if not (given.isascii() and given.isdigit() and 1 <= int(given) <= 65535):
+            self._faults.append(f"${variable}: a port from 1 to 65535")
+            return default
+        return int(given)
+
+    def _base_url(self, host: str, port: int) -> str:
+        url: str = self._value("web", "base_url", str, f"http://{host}:{port}").rstrip("/")
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            self._faults.append("/web/base_url: an http or https address, as recipients see it")
+        if parts.scheme == "http" and parts.hostname not in ("127.0.0.1", "localhost", "::1"):
+            self._faults.append("/web/base_url: must be https, except on loopback: recipients type their identity
+            there") return url
+
+    def _courts(self) -> tuple[CourtSettings, ...]:
+        rows = self._tables.get("court", [])
+        if not isinstance(rows, list) or not rows:
+            self._faults.append("/court: at least one [[court]] with code, name_zh, name_en, phone")
+            return ()
+        return tuple(court for index, row in enumerate(rows) if (court := self._court(index, row)))
+
+    def _court(self, index: int, row: Mapping[str, Any]) -> CourtSettings | None:
+        fields = CourtSettings.__dataclass_fields__
+        missing = [name for name in ("code", "name_zh", "name_en", "phone") if not isinstance(row.get(name), str)]
+        self._faults += [f"/court/{index}/{name}: a text is needed" for name in missing]
+        self._faults += [f"/court/{index}/{name}: no such setting" for name in row if name not in fields]
+        if missing or any(name not in fields for name in row):
+            return None
+        return CourtSettings(**row)
+
+    def _channels(self) -> Mapping[str, Mapping[str, Any]]:
+        channels = self._tables.get("channels", {})
+        for name, table in channels.items():
+            if not isinstance(table, dict) or not isinstance(table.get("adapter"), str):
+                self._faults.append(f"/channels/{name}/adapter: name the adapter, such as simulated")
+        if not channels:
+            self._faults.append("/channels: at least one channel, such as [channels.email] adapter = 'simulated'")
+        return channels
+
+    def _check_unknown(self) -> None:
+        for table, section in self._tables.items():
+            if table in ("court", "channels", "counterparts"):
+                continue
+            names = section if isinstance(section, dict) else [""]
+            self._faults += [f"/{table}/{name}: no such setting" for name in names if f"{table}/{name}" not in self._known]
+
+
+_NAMES: Mapping[Any, str] = {str: "text", bool: "true or false", int: "whole number", datetime: "date and time"}
+
