@@ -1,0 +1,81 @@
+"""What a clerk's decision on a task means, as events. Pure; a task that is no longer open is not decided twice.
+
+A named person confirms what a machine presumes or deems (PIPL 24(3)), decides an objection, ends a doubt (design.md §5.3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from delivery.core.events import Event, FactRecorded, TaskClosed
+from delivery.core.model import Delivery, Fact, Task
+
+CHOICES: Mapping[str, tuple[str, ...]] = {
+    "clerk_confirm": ("confirm", "reject"),
+    "objection": ("confirm", "reject"),
+    "in_doubt": ("send_again", "give_up"),
+    "track_mail": ("done", "send_again", "give_up"),
+}
+"""The decisions that fit a kind of task; for all others there is one: done."""
+
+
+def choices(task: Task) -> tuple[str, ...]:
+    """The decisions open to a clerk, the proposed one first."""
+    fitting = CHOICES.get(task.kind, ("done",))
+    return tuple(sorted(fitting, key=lambda decision: decision != task.proposal))
+
+
+def may_decide(task: Task, role: str) -> bool:
+    """What is a judge's is left to judges; a judge may do a clerk's work."""
+    return task.owner != "judge" or role == "judge"
+
+
+def word_for(task_kind: str, decision: str) -> str:
+    """The key of the word on the button: an objection is upheld or rejected."""
+    return {"confirm": "uphold", "reject": "overrule"}[decision] if _on_objection(task_kind, decision) else decision
+
+
+def _on_objection(task_kind: str, decision: str) -> bool:
+    return task_kind == "objection" and decision in ("confirm", "reject")
+
+
+def decide(
+    delivery: Delivery, task_id: str, *, decision: str, by: str, role: str, reason: str, now: datetime
+) -> Sequence[Event]:
+    """The task is closed, and what the decision says of the law is on record as a fact, in the same breath."""
+    task = next((task for task in delivery.tasks if task.id == task_id), None)
+    if task is None:
+        return ()
+    closed = TaskClosed(at=now, task=task_id, decision=decision, by=by, reason=reason)
+    fact = _fact(delivery, task, decision, role, now)
+    return (FactRecorded(at=now, fact=fact, by=by, reason=reason), closed) if fact else (closed,)
+
+
+def _fact(delivery: Delivery, task: Task, decision: str, role: str, now: datetime) -> Fact | None:
+    key = f"task:{task.id}"
+    match task.kind, decision:
+        case "clerk_confirm", "confirm":
+            return Fact(kind="official_confirmation", at=now, key=key, decided_by=role)
+        case "objection", "confirm" | "reject":
+            return _on_the_objection(delivery, task, decision, role, now)
+        case "send_paper_copy", "done":
+            return Fact(kind="paper_handed_over", at=now, key=key)
+    return None
+
+
+def _on_the_objection(delivery: Delivery, task: Task, decision: str, role: str, now: datetime) -> Fact | None:
+    """`annulled` or `objection_rejected`, of the attempt that was objected to: the task's id carries the objection's key."""
+    objection = next((f for f in delivery.facts if f.kind == "objection" and f.key and f.key in task.id), None)
+    if objection is None:
+        return None
+    upheld = decision == "confirm"
+    return Fact(
+        kind="annulled" if upheld else "objection_rejected",
+        at=now,
+        address=objection.address,
+        attempt=objection.attempt,
+        key=f"task:{task.id}",
+        reason=objection.claim if upheld else None,
+        decided_by=role,
+    )
