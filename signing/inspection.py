@@ -266,7 +266,6 @@ def _blankness(content: bytes) -> list[str]:
 def _bound_qpdf() -> None:
     """Limits of the whole process; setting them anew costs nothing and needs no start-up order."""
     settings.set_qpdf_limits(
-        doc_max_warnings=1000,
         flate_max_memory=LARGEST_UNPACKED,
         run_length_max_memory=LARGEST_UNPACKED,
         png_max_memory=LARGEST_UNPACKED,

@@ -1,0 +1,56 @@
+"""Third parties that judge our files: pdfsig (Poppler), qpdf, and pyHanko's validator."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from asn1crypto import pem, x509
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.validation import validate_pdf_signature
+from pyhanko_certvalidator import ValidationContext
+
+from tests import servers
+from tests.signing.conftest import AT
+
+
+@dataclass(frozen=True)
+class PdfsigVerdict:
+    valid: bool
+    whole: bool
+    kind: str
+    text: str
+
+
+def pdfsig(content: bytes, folder: Path) -> list[PdfsigVerdict]:
+    """What Poppler says of each signature."""
+    program = servers.debian("poppler-utils", "pdfsig")
+    file = folder / "judged.pdf"
+    file.write_bytes(content)
+    said = subprocess.run([program, file], capture_output=True, text=True, check=False).stdout
+    return [_verdict(part) for part in said.split("Signature #")[1:]]
+
+
+def _verdict(text: str) -> PdfsigVerdict:
+    kind = text.split("Signature Type: ")[1].split("\n")[0] if "Signature Type: " in text else ""
+    return PdfsigVerdict("Signature is Valid." in text, "\n  - Total document signed" in text, kind, text)
+
+
+def qpdf_complains(content: bytes, folder: Path) -> str:
+    """Empty when qpdf finds the structure sound, else its words."""
+    program = servers.debian("qpdf", "qpdf")
+    file = folder / "checked.pdf"
+    file.write_bytes(content)
+    answer = subprocess.run([program, "--check", file], capture_output=True, text=True, check=False)
+    return "" if answer.returncode == 0 else answer.stdout + answer.stderr
+
+
+def pyhanko_accepts(content: bytes, certificate_pem: bytes, signature: int = -1) -> bool:
+    """Whether one signature (the last by default) is valid, trusted by our anchor, and nothing was changed after it."""
+    *_, anchor = (x509.Certificate.load(der) for _, _, der in pem.unarmor(certificate_pem, multiple=True))
+    embedded = PdfFileReader(io.BytesIO(content), strict=False).embedded_signatures[signature]
+    context = ValidationContext(trust_roots=[anchor], moment=AT, allow_fetching=False)
+    status = validate_pdf_signature(embedded, signer_validation_context=context)
+    return bool(status.bottom_line)
