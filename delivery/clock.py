@@ -28,7 +28,9 @@ class SystemClock:
 
 
 class RehearsalClock(SystemClock):
-    """Starts at a given instant, runs at the computer's pace, and jumps when its conductor says so (contract.md §1, "The demo's time")."""
+    """Starts at a given instant, runs at the computer's pace, and jumps when its conductor says so (contract.md §1,
+    "The demo's time").
+    """
 
     def __init__(self, start: datetime) -> None:
         self._start = start.astimezone(COURT_ZONE)

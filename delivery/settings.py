@@ -154,8 +154,8 @@ class _Reading:
         if parts.scheme not in ("http", "https") or not parts.hostname:
             self._faults.append("/web/base_url: an http or https address, as recipients see it")
         if parts.scheme == "http" and parts.hostname not in ("127.0.0.1", "localhost", "::1"):
-            self._faults.append("/web/base_url: must be https, except on loopback: recipients type their identity
-            there") return url
+            self._faults.append("/web/base_url: must be https, except on loopback: people identify themselves there")
+        return url
 
     def _courts(self) -> tuple[CourtSettings, ...]:
         rows = self._tables.get("court", [])
@@ -187,8 +187,8 @@ class _Reading:
             if table in ("court", "channels", "counterparts"):
                 continue
             names = section if isinstance(section, dict) else [""]
-            self._faults += [f"/{table}/{name}: no such setting" for name in names if f"{table}/{name}" not in self._known]
+            unknown = [name for name in names if f"{table}/{name}" not in self._known]
+            self._faults += [f"/{table}/{name}: no such setting" for name in unknown]
 
 
 _NAMES: Mapping[Any, str] = {str: "text", bool: "true or false", int: "whole number", datetime: "date and time"}
-

@@ -1,4 +1,6 @@
-"""The words of the scenario format as people read them: Chinese first, English beside it. Used by the proof of service."""
+"""The words of the scenario format as people read them: Chinese first, English beside it. Used by the proof of
+service.
+"""
 
 from __future__ import annotations
 
