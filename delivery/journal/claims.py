@@ -1,0 +1,140 @@
+"""Who works on what: due deliveries are claimed for a while, in batches, and given back.
+
+A lease runs by the machine's clock, because it measures how long a worker may be silent; what is due is asked of the
+domain's clock. A claim that was not given back in time (its worker died) is free again: there is no other recovery.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, case, func, literal, null, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from delivery.core.model import Delivery
+from delivery.journal.appending import Appending
+from delivery.journal.history import folded
+from delivery.journal.store import Lease
+from delivery.journal.tables import Instant, deliveries, events, raw_receipts
+
+row = deliveries.c
+
+
+def _free(machine_now: datetime) -> ColumnElement[bool]:
+    return or_(row.lease_until.is_(None), row.lease_until <= machine_now)
+
+
+class Claims(Appending):
+    """The part of the journal that workers share."""
+
+    async def claim(self, limit: int, lease: timedelta) -> list[Delivery]:
+        """Up to `limit` due deliveries that nobody else has, the longest due first, for `lease` from now."""
+        until = self._machine_now() + lease
+
+        async def job(connection: AsyncConnection) -> list[str]:
+            return [each.id for each in await self._take(connection, limit, until)]
+
+        if self._engines.postgres:
+            # Apart from the writer: SKIP LOCKED lets workers claim beside each other, so they need not take turns.
+            async with self._engines.writing.begin() as connection:
+                ids = await job(connection)
+        else:
+            ids = await self._do(lambda batch: job(batch.connection))
+        return await self._claimed(ids, until)
+
+    async def _take(self, connection: AsyncConnection, limit: int, until: datetime) -> Sequence[Row[Any]]:
+        # A CTE is evaluated once; a plain subquery may be run again for each row, and lock more than `limit`.
+        due = (
+            select(row.id, row.due_at)
+            .where(row.due_at <= self._clock.now(), _free(self._machine_now()))
+            .order_by(row.due_at)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+            .cte("due")
+        )
+        take = (
+            update(deliveries)
+            .where(row.id.in_(select(due.c.id)))
+            .values(lease_until=until)
+            .returning(row.id, row.due_at)
+        )
+        return sorted((await connection.execute(take)).all(), key=lambda each: (each.due_at, each.id))
+
+    async def _claimed(self, ids: Sequence[str], until: datetime) -> list[Delivery]:
+        async with self._engines.reading.connect() as connection:
+            found = await folded(connection, ids)
+        for delivery in found.values():
+            self._leases[delivery.id] = Lease(until, delivery.version)
+        return [found[each] for each in ids]
+
+    async def release(self, delivery_id: str, *, due_at: datetime | None) -> None:
+        """Give a claim back without events, to be looked at again at `due_at` (None: when there is news).
+
+        News that came meanwhile (a higher version) has set its own due time, which then stands. Nothing happens when
+        the claim has run out and another worker has the delivery.
+        """
+        lease = self._leases.pop(delivery_id, None)
+        if lease is None:
+            return
+        unchanged = row.version == lease.version
+        await self._execute(
+            update(deliveries)
+            .where(row.id == delivery_id, row.lease_until == lease.until)
+            .values(lease_until=null(), due_at=case((unchanged, literal(due_at, Instant)), else_=row.due_at)),
+            news=True,
+        )
+
+    async def forget_leases(self) -> int:
+        """Free every claim; returns how many there were. Only for a process that knows that it is the only worker."""
+        self._leases.clear()
+        return await self._execute(
+            update(deliveries).where(row.lease_until.is_not(None)).values(lease_until=null()), news=True
+        )
+
+    async def next_due(self) -> datetime | None:
+        """When the next delivery that nobody has claimed, or the next raw receipt, is due by the domain's clock."""
+        due = await self._scalar(
+            select(row.due_at).where(row.due_at.is_not(None), _free(self._machine_now())).order_by(row.due_at).limit(1)
+        )
+        reading = await self._scalar(
+            select(func.min(raw_receipts.c.read_at)).where(raw_receipts.c.read_at.is_not(None))
+        )
+        return min((instant for instant in (due, reading) if instant), default=None)
+
+    @property
+    def news(self) -> int:
+        """Counts what was written. Read it before looking, and pass it to `wait_for_news`."""
+        return self._bell.count
+
+    async def wait_for_news(self, until: datetime | None, *, since: int | None = None) -> None:
+        """Returns on news, when the domain's clock reaches `until`, or when a claim of some worker runs out.
+
+        `since` is `news` as it was before the caller looked. Without it: the value at the end of the last such wait,
+        which is right for one loop in a process; several loops must pass theirs.
+        """
+        seen = self._seen if since is None else since
+        await self._bell.wait(seen, self._clock, await self._sooner(until))
+        if since is None:
+            self._seen = self._bell.count
+
+    async def _sooner(self, until: datetime | None) -> datetime | None:
+        """`until`, or when the earliest claim runs out, seen by the domain's clock."""
+        lease = await self._scalar(
+            select(func.min(row.lease_until)).where(row.lease_until.is_not(None), row.due_at.is_not(None))
+        )
+        if lease is None:
+            return until
+        runs_out: datetime = self._clock.now() + (lease - self._machine_now())
+        return runs_out if until is None else min(until, runs_out)
+
+    def wake(self) -> None:
+        """Let everybody in this process look again: the domain's clock has jumped."""
+        self._bell.ring()
+
+    async def last_record(self) -> datetime | None:
+        """When the last event was recorded; a rehearsal goes on from there."""
+        query = select(events.c.recorded_at).order_by(events.c.position.desc()).limit(1)
+        recorded_at: datetime | None = await self._scalar(query)
+        return recorded_at

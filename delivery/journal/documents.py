@@ -1,0 +1,144 @@
+"""Bytes by digest, written once: sealed documents, proofs, evidence. What comes back is checked against its digest."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import re
+import secrets
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+
+from obstore.exceptions import AlreadyExistsError
+from obstore.store import ObjectStore as Bucket
+
+from delivery.journal.errors import DocumentBroken
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+class Documents(Protocol):
+    """Where bytes are kept. All digests are SHA-256, lower-case hex."""
+
+    async def put(self, content: bytes) -> str:
+        """Keep them; returns their digest once they would survive a power cut. Twice is as good as once."""
+
+    async def get(self, sha256: str) -> bytes:
+        """Raises KeyError when there are none, DocumentBroken when what is stored is not what the digest says."""
+
+    async def has(self, sha256: str) -> bool:
+        """Whether something is stored under that digest; it is checked when it is read."""
+
+
+def digest_of(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _checked(content: bytes, sha256: str) -> bytes:
+    if digest_of(content) != sha256:
+        raise DocumentBroken(f"the bytes stored as {sha256} have another digest")
+    return content
+
+
+def _name(sha256: str) -> str:
+    """`ab/cdef…`: a folder per first byte, so that none grows endless. Raises KeyError for what is no digest."""
+    if not _DIGEST.fullmatch(sha256):
+        raise KeyError(sha256)
+    return f"{sha256[:2]}/{sha256[2:]}"
+
+
+class Files:
+    """In a folder of this computer."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    async def put(self, content: bytes) -> str:
+        sha256 = digest_of(content)
+        await asyncio.to_thread(self._write, self._folder / _name(sha256), content)
+        return sha256
+
+    async def get(self, sha256: str) -> bytes:
+        try:
+            content = await asyncio.to_thread((self._folder / _name(sha256)).read_bytes)
+        except FileNotFoundError:
+            raise KeyError(sha256) from None
+        return _checked(content, sha256)
+
+    async def has(self, sha256: str) -> bool:
+        return await asyncio.to_thread((self._folder / _name(sha256)).is_file)
+
+    def _write(self, target: Path, content: bytes) -> None:
+        """A reader sees the whole file or none: it gets its name only when its bytes are on the disk."""
+        if target.is_file() and digest_of(target.read_bytes()) == target.parent.name + target.name:
+            _sync(target)  # its writer may have died between the link and the sync of the folder
+            _sync(target.parent)
+            return
+        self._make(target.parent)
+        draft = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
+        try:
+            _write_and_sync(draft, content)
+            _give_name(draft, target)
+        finally:
+            draft.unlink(missing_ok=True)
+        _sync(target.parent)
+
+    def _make(self, folder: Path) -> None:
+        for each in (self._folder, folder):
+            if not each.is_dir():
+                each.mkdir(parents=True, exist_ok=True)
+                _sync(each.parent)
+
+
+def _write_and_sync(path: Path, content: bytes) -> None:
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _give_name(draft: Path, target: Path) -> None:
+    """Write once: a link never replaces. Only a file whose bytes are broken is put right again."""
+    with suppress(FileExistsError):
+        os.link(draft, target)
+        return
+    if digest_of(target.read_bytes()) != target.parent.name + target.name:
+        draft.replace(target)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+class ObjectStore:
+    """In a bucket of any object store that obstore speaks to; durability is that store's promise."""
+
+    def __init__(self, bucket: Bucket) -> None:
+        self._bucket = bucket
+
+    async def put(self, content: bytes) -> str:
+        sha256 = digest_of(content)
+        with suppress(AlreadyExistsError):
+            await self._bucket.put_async(_name(sha256), content, mode="create")
+        return sha256
+
+    async def get(self, sha256: str) -> bytes:
+        try:
+            result = await self._bucket.get_async(_name(sha256))
+            content = bytes(await result.bytes_async())
+        except FileNotFoundError:
+            raise KeyError(sha256) from None
+        return _checked(content, sha256)
+
+    async def has(self, sha256: str) -> bool:
+        try:
+            await self._bucket.head_async(_name(sha256))
+        except (FileNotFoundError, KeyError):
+            return False
+        return True
