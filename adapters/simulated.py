@@ -276,7 +276,8 @@ class SimulatedChannel:
                 self._news.clear()
                 await self.advance()
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._news.wait(), self._pause())
+                    async with asyncio.timeout(self._pause()):
+                        await self._news.wait()
         finally:
             self._sink = None
 
