@@ -1,0 +1,544 @@
+"""E-mail over SMTP, with delivery status notifications (RFC 3461, RFC 3464) as receipts.
+
+Which attempt a report is about is told three times in what we send: as ENVID (the attempt id), in the envelope sender
+to which it comes back (VERP), and in our Message-ID, which reports quote. ENVID alone proves nothing, since anybody
+can write one. VERP sender and Message-ID carry a *token*: the attempt's reference and a keyed tag over it (HMAC-SHA256,
+80 bits). Without a token of ours a report is not read, and one whose ENVID names another attempt than its token goes to
+a person. So a stranger cannot forge a report, and the holder of one token cannot forge one for another attempt. Who was
+sent the mail sees its token, and could forge a bounce of it: that only brings the documents by another channel.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import logging
+import re
+import ssl
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email import message_from_bytes, message_from_string, policy
+from email.headerregistry import Address as Mailbox
+from email.message import EmailMessage, Message
+from email.utils import format_datetime, parsedate_to_datetime
+from html import escape
+from importlib.resources import files
+from string import Template
+from typing import Literal, TypeAlias
+from urllib.parse import urlsplit
+from weakref import WeakSet
+
+import aiosmtplib
+import structlog
+from aiosmtpd.smtp import SMTP, Envelope, Session
+from aiosmtplib import SMTPException, SMTPResponseException
+
+from delivery.core.model import Fact, Receipt
+from delivery.core.ports import Answer, Clock, Consignment, Enclosure, Later, RawReceipt, Refused, Sink, Taken, Unknown
+
+log = structlog.get_logger(__name__)
+# aiosmtpd writes every command line, and so every address, to this log at level INFO.
+logging.getLogger("mail.log").setLevel(logging.ERROR)
+
+MAX_LOCAL_PART = 64  # RFC 5321 §4.5.3.1.1
+MAX_ENVID = 100  # RFC 3461 §4.4
+MAX_WORDS = 300
+MAX_PARSED = 256 * 1024
+"""Bytes of a report that are parsed: its machine-readable part stands before what it quotes."""
+MAX_MULTIPARTS = 20
+MAX_RECIPIENTS = 20
+TAG_CHARACTERS = 16
+_PLAIN = re.compile(r"[a-z0-9](?:[a-z0-9_-]|\.(?=[a-z0-9_-]))*")
+_ENHANCED = re.compile(r"[245]\.\d{1,3}\.\d{1,3}(?!\S)")
+_MESSAGE_ID = re.compile(r"<([^<>@\s]{1,200})@[^<>@\s]{1,255}>")
+
+ACTIONS: Mapping[str, tuple[str | None, str]] = {
+    "delivered": ("arrived", "2"),
+    "relayed": ("gateway_accepted", "2"),
+    "expanded": ("gateway_accepted", "2"),
+    "delayed": (None, "4"),
+    "failed": ("bounced", "45"),
+}
+"""RFC 3464 §2.3.3: the fact that an action means, and the status classes that agree with it."""
+
+REASONS: Mapping[str, str] = {
+    **dict.fromkeys(("1", "2.1", "4.4"), "mailbox_unknown"),  # the address, the mailbox, the host is not there
+    **dict.fromkeys(("1.7", "1.8", "1.9"), "blocked"),  # subject 1 as well, but about the sender's address
+    "2.2": "mailbox_full",
+}
+"""RFC 3463 subject.detail, then subject alone; all else (policy, routing, protocol, time run out) was `blocked`."""
+
+OURS_TO_MEND = frozenset({530, 534, 535, 538})  # RFC 4954 §6: our login, not the recipient's address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmailSettings:
+    """`bounces` is the mailbox that reports come back to. Its mail must reach `listen_host:listen_port`, by way of the
+    court's own mail server where that one faces the world. `secret` keys the tokens. Sizes are in bytes, the time-out
+    of each step in seconds.
+    """
+
+    host: str
+    port: int = 25
+    security: Literal["none", "starttls", "tls"] = "starttls"
+    ca_file: str | None = None
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    sender: str
+    bounces: str
+    secret: str = field(repr=False)
+    listen_host: str = "127.0.0.1"
+    listen_port: int = 0
+    timeout: float = 30.0
+    hotline: str = "12368"
+    attach_up_to: int = 10_000_000
+    report_up_to: int = 20_000_000
+    rehearsal: bool = False
+
+    def __post_init__(self) -> None:
+        user, _, domain = self.bounces.rpartition("@")
+        room = MAX_LOCAL_PART - len("+_.") - len(_digest("")) - TAG_CHARACTERS
+        if not domain or not user.isascii() or not 1 <= len(user) <= room:
+            raise ValueError(f"bounces: an e-mail address with at most {room} characters before the @")
+        if len(self.secret) < 16:
+            raise ValueError("secret: at least 16 characters, made by chance")
+
+
+class EmailChannel:
+    """One mail server that takes our messages, and our own door for its reports."""
+
+    name = "email"
+    carries_documents = True
+    can_inquire = False
+
+    def __init__(self, settings: EmailSettings, *, clock: Clock) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._tls = None if settings.security == "none" else ssl.create_default_context(cafile=settings.ca_file)
+        self._user, _, self._domain = settings.bounces.rpartition("@")
+        self._bound = asyncio.Event()
+        self._port = settings.listen_port
+
+    async def send(self, consignment: Consignment) -> Answer:
+        try:
+            to = _mailbox(str(consignment.address.value))
+        except ValueError:
+            return Refused(code="5.1.3", words="not an e-mail address")
+        client = self._client()
+        try:
+            mail = self._message(consignment, to)
+            return (
+                await self._open(client)
+                or await self._envelope(client, consignment.attempt, to.addr_spec, len(mail))
+                or await self._content(client, consignment.attempt, mail)
+            )
+        finally:
+            client.close()
+
+    async def inquire(self, consignment: Consignment) -> Answer:
+        return Unknown(words="SMTP cannot be asked")
+
+    async def cancel(self, consignment: Consignment, reference: str | None) -> Answer:
+        return Refused(code="not_possible", words="an e-mail cannot be taken back")
+
+    async def close(self) -> None:
+        """Nothing stays open between calls; `listen` ends when cancelled."""
+
+    # What we send.
+
+    def _client(self) -> aiosmtplib.SMTP:
+        chosen = self._settings
+        return aiosmtplib.SMTP(
+            hostname=chosen.host,
+            port=chosen.port,
+            username=chosen.username,
+            password=chosen.password,
+            local_hostname=self._domain,
+            timeout=chosen.timeout,
+            use_tls=chosen.security == "tls",
+            start_tls=chosen.security == "starttls",
+            tls_context=self._tls,
+        )
+
+    async def _open(self, client: aiosmtplib.SMTP) -> Answer | None:
+        """Up to the login nothing has been said about this message: whatever goes wrong, it was not taken."""
+        try:
+            await client.connect()
+            if client.is_ehlo_or_helo_needed:
+                await client.ehlo()
+        except (SMTPException, OSError) as fault:
+            return _later(fault)
+        return None
+
+    async def _envelope(self, client: aiosmtplib.SMTP, attempt: str, to: str, size: int) -> Answer | None:
+        """Until DATA nothing is taken, so a broken connection is a plain `Later`."""
+        encoding = "ascii" if to.isascii() else "utf-8"
+        if not to.isascii() and not client.supports_extension("smtputf8"):
+            return Refused(code="5.6.7", words="the mail server knows no addresses beyond ASCII")
+        mail_options, rcpt_options = self._options(client, attempt, to, size)
+        try:
+            await client.mail(self._bounces(attempt), options=mail_options, encoding=encoding)
+            await client.rcpt(to, options=rcpt_options, encoding=encoding)
+        except (SMTPException, OSError) as fault:
+            return _answered(fault) or _later(fault)
+        return None
+
+    def _options(self, client: aiosmtplib.SMTP, attempt: str, to: str, size: int) -> tuple[list[str], list[str]]:
+        """What stands after MAIL FROM and RCPT TO. A server that does not announce DSN refuses its words."""
+        mail = [f"SIZE={size}"] if client.supports_extension("size") else []
+        rcpt: list[str] = []
+        if client.supports_extension("dsn"):
+            mail += ["RET=HDRS", f"ENVID={_xtext(self._envid(attempt))}"]
+            rcpt += ["NOTIFY=SUCCESS,FAILURE,DELAY"]
+        if not to.isascii():
+            mail += ["SMTPUTF8"]
+        elif rcpt:  # beyond ASCII, ORCPT needs the address type of RFC 6533 §3, which few servers know
+            rcpt += [f"ORCPT=rfc822;{_xtext(to)}"]
+        return mail, rcpt
+
+    async def _content(self, client: aiosmtplib.SMTP, attempt: str, mail: bytes) -> Answer:
+        try:
+            reply = await client.data(mail)
+        except (SMTPException, OSError) as fault:
+            # Without a clear no, the server may have had it all, and only its 250 went missing (RFC 1047).
+            return _answered(fault) or Unknown(words=type(fault).__name__)
+        with suppress(SMTPException, OSError):
+            await client.quit(timeout=1)
+        silent = "" if client.supports_extension("dsn") else " (this server offers no delivery notices)"
+        return Taken(references=(self._reference(attempt),), words=reply.message[:MAX_WORDS] + silent)
+
+    def _message(self, consignment: Consignment, to: Mailbox) -> bytes:
+        size = sum(len(enclosure.content) for enclosure in consignment.enclosures)
+        attached = consignment.attach and 0 < size <= self._settings.attach_up_to
+        message = EmailMessage(policy=policy.SMTP if to.addr_spec.isascii() else policy.SMTPUTF8)
+        message["From"] = Mailbox(display_name=consignment.court_name, addr_spec=self._settings.sender)
+        message["To"] = to
+        message["Subject"] = subject = self._subject(consignment)
+        message["Date"] = format_datetime(self._clock.now())
+        message["Message-ID"] = f"<{self._token(consignment.attempt)}@{self._domain}>"
+        message["Auto-Submitted"] = "auto-generated"  # RFC 3834 §5: no out-of-office answers, please
+        message["Content-Language"] = "zh-CN, en"
+        notices = [*self._notices(consignment, attached=attached)]
+        text, html = _bodies(self._words(consignment), notices, subject)
+        message.set_content(text, cte="base64")
+        message.add_alternative(html, subtype="html", cte="base64")
+        for enclosure in consignment.enclosures if attached else ():
+            message.add_attachment(enclosure.content, "application", "pdf", filename=_filename(enclosure))
+        return message.as_bytes()
+
+    def _subject(self, consignment: Consignment) -> str:
+        marks = ["【演练 Rehearsal】"] * self._settings.rehearsal + ["【提醒 Reminder】"] * consignment.reminder
+        return f"{''.join(marks)}{consignment.court_name}：您有诉讼文书待查阅 · Court documents for you"
+
+    def _notices(self, consignment: Consignment, *, attached: bool) -> Iterator[str]:
+        if self._settings.rehearsal:
+            yield "演练邮件：内容均为虚构，没有法律效力。 A rehearsal: all content is invented and has no legal effect."
+        if consignment.reminder:
+            yield "本邮件是提醒，此前已向您发送过。 A reminder of a message that you were sent before."
+        if attached:
+            yield "本邮件附有加盖电子签章的文书（PDF）。 The sealed documents (PDF) are attached."
+
+    def _words(self, consignment: Consignment) -> dict[str, str]:
+        """The court, the code, the way in: no names, no cause, no amounts, since a mail passes many eyes."""
+        if consignment.link is None:
+            raise ValueError("an e-mail carries a link")
+        words = {"court": consignment.court_name, "code": consignment.check_code, "link": consignment.link}
+        return words | {"host": urlsplit(consignment.link).netloc, "hotline": self._settings.hotline}
+
+    # How an attempt is named on the wire.
+
+    def _reference(self, attempt: str) -> str:
+        """The attempt's name in a local part: itself where it fits and has no case to lose, else its digest."""
+        room = MAX_LOCAL_PART - len(self._user) - len("+.") - TAG_CHARACTERS
+        return attempt if len(attempt) <= room and _PLAIN.fullmatch(attempt) else _digest(attempt)
+
+    def _token(self, attempt: str) -> str:
+        return f"{self._reference(attempt)}.{self._tag(self._reference(attempt))}"
+
+    def _tag(self, reference: str) -> str:
+        mac = hmac.digest(self._settings.secret.encode(), b"songda:email:" + reference.encode(), "sha256")
+        return _base32(mac[: TAG_CHARACTERS * 5 // 8])
+
+    def _bounces(self, attempt: str) -> str:
+        return f"{self._user}+{self._token(attempt)}@{self._domain}"
+
+    def _envid(self, attempt: str) -> str:
+        return attempt if len(attempt) <= MAX_ENVID and attempt.isascii() else self._reference(attempt)
+
+    def _genuine(self, token: str) -> str | None:
+        """The reference in a token that we made, else None."""
+        reference, _, tag = token.lower().rpartition(".")
+        return reference if hmac.compare_digest(tag.encode(), self._tag(reference).encode()) else None
+
+    def _of_mailbox(self, mailbox: str) -> str | None:
+        """The reference in an address that we gave out for reports, else None."""
+        local, _, domain = mailbox.rpartition("@")
+        user, _, token = local.partition("+")
+        ours = (user.lower(), domain.lower()) == (self._user.lower(), self._domain.lower())
+        return self._genuine(token) if ours else None
+
+    # What comes back.
+
+    async def listen(self, sink: Sink) -> None:
+        """Takes mail for the VERP addresses, and for the bare mailbox, to which some programs answer."""
+        door = _Door(sink, self, self._clock, self._settings.report_up_to)
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(door.protocol, self._settings.listen_host, self._settings.listen_port)
+        self._port = server.sockets[0].getsockname()[1]
+        self._bound.set()
+        try:
+            await server.serve_forever()
+        finally:
+            self._bound.clear()
+            door.close()
+
+    async def listening_port(self) -> int:
+        """The TCP port of `listen`, once it listens."""
+        await self._bound.wait()
+        return self._port
+
+    def welcomes(self, mailbox: str) -> bool:
+        """Whether mail for this address is ours to take."""
+        return mailbox.lower() == self._settings.bounces.lower() or self._of_mailbox(mailbox) is not None
+
+    def read(self, raw: RawReceipt) -> tuple[Receipt, ...]:
+        """`raw.meta` has the `recipient` of the envelope. Raises ValueError when no token of ours is in it."""
+        mail = _parsed(raw.body)
+        report = _Report.of(mail)
+        reference = self._which(mail, report, raw.meta.get("recipient", ""))
+        if reference is None:
+            raise ValueError("a mail without a token of ours")
+        key = f"{reference} {_header(mail, 'Message-ID')[:200] or hashlib.sha256(raw.body).hexdigest()}"
+        if report is None:
+            return (self._other(mail, reference, key, raw.received_at),)
+        return tuple(
+            self._receipt(report, number, reference, f"{key} {number}", raw.received_at)
+            for number in range(len(report.recipients))
+        )
+
+    def _which(self, mail: Mail, report: _Report | None, recipient: str) -> str | None:
+        quoted = f"{_header(mail, 'In-Reply-To')} {_header(mail, 'References')}"
+        if report is not None:
+            quoted = f"{_header(report.original, 'Message-ID')} {quoted}"
+        tokens = (found[1] for found in _MESSAGE_ID.finditer(quoted))
+        return next(filter(None, (self._of_mailbox(recipient), *map(self._genuine, tokens))), None)
+
+    def _receipt(self, report: _Report, number: int, reference: str, key: str, received_at: datetime) -> Receipt:
+        said = report.recipients[number]
+        action, status = _header(said, "Action").lower(), _status(said)
+        kind, classes = ACTIONS.get(action, (None, ""))
+        named = _header(report.message, "Original-Envelope-Id")
+        doubt = None if status and status[0] in classes else "action and status of the report do not agree"
+        if named and reference not in (named, self._reference(named)):
+            doubt = "the report names another attempt than the address it came to"
+        at = _moment(_header(said, "Last-Attempt-Date") or report.date, received_at)
+        reason = _reason(status) if kind == "bounced" else None
+        return Receipt(
+            channel=self.name,
+            key=key,
+            at=at,
+            code=f"{action} {status}".strip()[:40],
+            words=_header(said, "Diagnostic-Code")[:MAX_WORDS],
+            attempt=self._attempt(reference, named),
+            reference=reference,
+            fact=Fact(kind=kind, at=at, key=key, reason=reason) if kind and doubt is None else None,
+            unclear=doubt,
+        )
+
+    def _attempt(self, reference: str, envid: str) -> str | None:
+        if envid and self._reference(envid) == reference:
+            return envid
+        return None if reference.startswith("_") else reference
+
+    def _other(self, mail: Mail, reference: str, key: str, received_at: datetime) -> Receipt:
+        """Out of office (RFC 3834 §5), an answer by hand, a bounce in prose: nothing that a machine may count."""
+        automatic = _header(mail, "Auto-Submitted").lower().startswith("auto-replied")
+        return Receipt(
+            channel=self.name,
+            key=key,
+            at=_moment(_header(mail, "Date"), received_at),
+            code="auto_reply" if automatic else "mail",
+            words=_header(mail, "Subject")[:MAX_WORDS],
+            attempt=self._attempt(reference, ""),
+            reference=reference,
+            unclear=None if automatic else "a mail that is no delivery report: a person has to read it",
+        )
+
+
+Mail: TypeAlias = "Message[str, str]"
+
+
+class _Door:
+    """The SMTP server for reports. The 250 is given when the report is kept, and not before."""
+
+    def __init__(self, sink: Sink, channel: EmailChannel, clock: Clock, size: int) -> None:
+        self._sink, self._channel, self._clock, self._size = sink, channel, clock, size
+        self._open: WeakSet[SMTP] = WeakSet()
+
+    def protocol(self) -> SMTP:
+        caller = SMTP(self, hostname="songda", data_size_limit=self._size, enable_SMTPUTF8=True, timeout=60)
+        self._open.add(caller)
+        return caller
+
+    def close(self) -> None:
+        for caller in [*self._open]:
+            if caller.transport is not None:
+                caller.transport.close()
+
+    async def handle_RCPT(self, server: SMTP, session: Session, envelope: Envelope, address: str, _: list[str]) -> str:
+        if not self._channel.welcomes(address):
+            return "550 5.1.1 No such mailbox"
+        if envelope.rcpt_tos:
+            return "452 4.5.3 One mailbox at a time"  # RFC 5321 §4.5.3.1.10: the sender comes again for the others
+        envelope.rcpt_tos.append(address)
+        return "250 2.1.5 Ok"
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        raw = RawReceipt(
+            channel=self._channel.name,
+            body=envelope.original_content or b"",
+            received_at=self._clock.now(),
+            meta={"recipient": envelope.rcpt_tos[0], "sender": envelope.mail_from or ""},
+        )
+        try:
+            await self._sink.receive(raw)
+        except Exception as fault:  # noqa: BLE001 - whatever kept it from being kept, the sender must keep its copy
+            log.warning("receipt_not_kept", channel=self._channel.name, fault=type(fault).__name__)
+            return "451 4.3.0 Not kept, please try again"
+        return "250 2.0.0 Ok"
+
+    async def handle_exception(self, error: Exception) -> str:
+        log.error("door_fault", channel=self._channel.name, fault=type(error).__name__)
+        return "451 4.3.0 Try again"
+
+
+@dataclass(frozen=True, slots=True)
+class _Report:
+    """What matters of a report: about the message, about each recipient, and the headers of our own mail."""
+
+    message: Mail
+    recipients: tuple[Mail, ...]
+    original: Mail
+    date: str
+
+    @classmethod
+    def of(cls, mail: Mail) -> _Report | None:
+        """None when the mail is no delivery report (RFC 3464 §2), or one without a word about a recipient."""
+        parts = _parts(mail) if mail.get_content_type() == "multipart/report" else []
+        blocks = next((_parts(part) for part in parts if part.get_content_type() == "message/delivery-status"), [])
+        message, *recipients = [block for block in blocks if block.keys()] or [mail]
+        recipients = recipients[:MAX_RECIPIENTS]  # we write to one; an alias may have made some more of it
+        return cls(message, tuple(recipients), _original(parts[-1]), _header(mail, "Date")) if recipients else None
+
+
+def _parsed(body: bytes) -> Mail:
+    """Raises ValueError when it is built to keep a parser busy."""
+    # RFC 6533 §6: the same report under another name, which Python's parser does not know.
+    head = body[:MAX_PARSED].replace(b"message/global-delivery-status", b"message/delivery-status")
+    if head.lower().count(b"multipart") > MAX_MULTIPARTS:
+        raise ValueError("a mail of too many parts")
+    try:
+        return message_from_bytes(head)
+    except RecursionError as fault:
+        raise ValueError("a mail nested too deep") from fault
+
+
+def _parts(mail: Mail) -> list[Mail]:
+    payload = mail.get_payload()
+    return [part for part in payload if isinstance(part, Message)] if isinstance(payload, list) else []
+
+
+def _original(part: Mail) -> Mail:
+    """The headers of the message reported on: text/rfc822-headers, or the whole of it."""
+    whole, payload = _parts(part), part.get_payload()
+    return whole[0] if whole else message_from_string(payload if isinstance(payload, str) else "")
+
+
+def _header(mail: Mail, name: str) -> str:
+    """One line of printable text; the address type before the `;` of RFC 3464 fields stays."""
+    return " ".join("".join(c if c.isprintable() else " " for c in str(mail.get(name, ""))).split())
+
+
+def _status(said: Mail) -> str:
+    """RFC 3464 §2.3.4 allows a comment after the code."""
+    found = _ENHANCED.match(_header(said, "Status"))
+    return found[0] if found else ""
+
+
+def _reason(status: str) -> str:
+    subject, detail = status.split(".")[1:] if status else ("", "")
+    return REASONS.get(f"{subject}.{detail}") or REASONS.get(subject, "blocked")
+
+
+def _moment(date: str, received_at: datetime) -> datetime:
+    """A date of RFC 5322, never later than when we learnt it; without one, that."""
+    try:
+        moment = parsedate_to_datetime(date)
+        return min(moment if moment.tzinfo else moment.replace(tzinfo=UTC), received_at)
+    except (ValueError, TypeError, OverflowError):
+        return received_at
+
+
+def _answered(fault: Exception) -> Answer | None:
+    """What a clear no means; None when there was none."""
+    if not isinstance(fault, SMTPResponseException):
+        return None
+    if 400 <= fault.code < 500 or fault.code in OURS_TO_MEND:
+        return _later(fault)
+    return Refused(code=_code(fault), words=fault.message[:MAX_WORDS]) if 500 <= fault.code < 600 else None
+
+
+def _later(fault: Exception) -> Later:
+    if isinstance(fault, SMTPResponseException):
+        return Later(code=_code(fault), words=fault.message[:MAX_WORDS])
+    return Later(code="away", words=type(fault).__name__)
+
+
+def _code(fault: SMTPResponseException) -> str:
+    """The enhanced status (RFC 2034) where the reply has one, else the three digits."""
+    found = _ENHANCED.match(fault.message)
+    return found[0] if found else str(fault.code)
+
+
+def _mailbox(value: str) -> Mailbox:
+    """The domain in ASCII, so that a Chinese domain alone asks no SMTPUTF8 of the server. Raises ValueError."""
+    local, _, domain = value.strip().rpartition("@")
+    if not local or not domain or not local.isprintable() or set(local) & set(' <>()[]\\,;:"@'):
+        raise ValueError("not an e-mail address")
+    return Mailbox(username=local, domain=domain.encode("idna").decode("ascii"))
+
+
+def _xtext(text: str) -> str:
+    """RFC 3461 §4."""
+    return "".join(c if "!" <= c <= "~" and c not in "+=" else f"+{ord(c):02X}" for c in text)
+
+
+def _base32(data: bytes) -> str:
+    return base64.b32encode(data).decode("ascii").rstrip("=").lower()
+
+
+def _digest(attempt: str) -> str:
+    """24 characters, marked so that it is never taken for an attempt id."""
+    return "_" + _base32(hashlib.sha256(attempt.encode()).digest()[:15])
+
+
+def _bodies(words: Mapping[str, str], notices: list[str], subject: str) -> tuple[str, str]:
+    """The same message as plain text and as HTML."""
+    style = "margin:0 0 16px;padding:10px 14px;background:#f7f1e1;font-size:14px;"
+    boxes = "".join(f'<p style="{style}">{escape(notice)}</p>' for notice in notices)
+    safe = {name: escape(value) for name, value in words.items()}
+    text = _template("email.txt").substitute(words, notices="".join(f"{notice}\n\n" for notice in notices))
+    return text, _template("email.html").substitute(safe, notices=boxes, subject=escape(subject))
+
+
+def _template(name: str) -> Template:
+    return Template(files("adapters").joinpath("templates", name).read_text(encoding="utf-8"))
+
+
+def _filename(enclosure: Enclosure) -> str:
+    kept = "".join(c for c in enclosure.title if c.isprintable() and c not in '/\\:*?"<>|')[:60].strip(". ")
+    return f"{kept or enclosure.id}.pdf"
