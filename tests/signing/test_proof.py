@@ -1,0 +1,164 @@
+"""The proof of service: one page, everything on it, nothing under the seal, no person in the QR code."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pikepdf
+import pypdfium2 as pdfium
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from signing.pdf import Limits, Seal, inspect, seal, text_of
+from signing.placement import find_place
+from signing.proof import (
+    DocumentRow,
+    Line,
+    ProofContent,
+    Row,
+    Section,
+    Step,
+    content_digest,
+    render_proof,
+    verification_text,
+)
+from tests.signing.conftest import AT, COURT_NAME
+
+PLAIN = ProofContent(
+    title=Line("电子送达凭证", "Proof of Electronic Service"),
+    certificate_no="SD-2026-000017-1",
+    court=Line(COURT_NAME, "Binjiang District People’s Court, Shili City"),
+    case_no="（2026）示0108民初1234号",
+    issued_at=AT,
+    issued_on="2026-03-04 10:30 (UTC+8)",
+    outcome=Line("已送达", "Served"),
+    served=True,
+    effective_on="2026-03-02",
+    grounds=(Line("到达受送达人确认的电子地址之日为送达日期。", "Served on arrival at the confirmed address."),),
+    documents=(
+        DocumentRow("起诉状副本", Line("起诉状", "Complaint"), 12, "ab12cd34" * 8, "2026-03-01 09:30"),
+        DocumentRow("开庭传票", Line("传票", "Summons"), 1, "77ee88ff" * 8, "2026-03-01 09:30"),
+    ),
+    sections=(
+        Section(Line("受送达人", "Recipient"), (Row(Line("姓名", "Name"), "张*"), Row(Line("身份", "Role"), "被告"))),
+        Section(Line("送达地址", "Address"), (Row(Line("地址", "Address"), "z***@example.cn"),)),
+        Section(Line("三个时间", "Three times"), (Row(Line("发生", "Happened"), "2026-03-02 09:14:05"),)),
+    ),
+    steps=(Step("2026-03-02 09:14:05", Line("到达", "Arrived"), "Action: delivered; Status: 2.0.0"),),
+    head=(Row(Line("案由", "Cause"), "买卖合同纠纷"),),
+    notes=(Line("未加盖时间戳。", "No timestamp was applied."),),
+)
+
+
+def flat(content: bytes) -> str:
+    """The text of a PDF without its spaces and line ends."""
+    return "".join(text_of(content).split()).replace("\u200b", "").replace("\ufffe", "")
+
+
+def words_of(content: ProofContent) -> list[str]:
+    words = [content.certificate_no, content.case_no, content.issued_on, content.effective_on]
+    words += [*(one.title for one in content.documents), *(one.sealed for one in content.documents)]
+    words += [row.value for section in content.sections for row in section.rows]
+    words += [word for step in content.steps for word in (step.at, step.words)]
+    lines = [content.title, content.court, content.outcome, *content.grounds, *content.notes]
+    lines += [row.label for section in content.sections for row in section.rows]
+    return words + [word for line in lines for word in (line.zh, line.en)]
+
+
+def page_count(content: bytes) -> int:
+    return len(pdfium.PdfDocument(content))
+
+
+def test_everything_stands_on_one_page() -> None:
+    rendered = render_proof(PLAIN)
+    assert page_count(rendered) == 1
+    text = flat(rendered)
+    for word in words_of(PLAIN):
+        assert "".join(word.split()).replace("’", "'") in text, word
+    assert "ab12cd34" in text
+
+
+def test_equal_content_gives_equal_bytes() -> None:
+    assert render_proof(PLAIN) == render_proof(PLAIN)
+
+
+def test_chinese_is_set_in_the_wheels_font() -> None:
+    with pikepdf.open(io.BytesIO(render_proof(PLAIN))) as document:
+        fonts = {str(font.BaseFont) for font in document.pages[0].Resources.Font.as_dict().values()}
+    assert fonts
+    assert all("NotoSansSC" in font for font in fonts)
+
+
+def test_it_is_a_document_that_may_be_served() -> None:
+    assert inspect(render_proof(PLAIN), Limits()).faults == ()
+
+
+@pytest.mark.parametrize("rehearsal", [True, False])
+def test_a_rehearsal_says_so(rehearsal: bool) -> None:
+    text = flat(render_proof(replace(PLAIN, rehearsal=rehearsal)))
+    assert ("演练REHEARSAL" in text) == rehearsal
+    assert ("nolegaleffect" in text) == rehearsal
+
+
+def test_the_qr_code_names_nobody() -> None:
+    said = verification_text(PLAIN)
+    assert said == f"SONGDA:1:SD-2026-000017-1:{content_digest(PLAIN)}"
+    assert content_digest(PLAIN) != content_digest(replace(PLAIN, effective_on="2026-03-03"))
+
+
+@pytest.mark.parametrize("documents", [1, 3, 8])
+@pytest.mark.parametrize("steps", [0, 4, 9])
+def test_the_seal_finds_its_corner_free(documents: int, steps: int, court_seal: Seal) -> None:
+    content = replace(PLAIN, documents=PLAIN.documents[:1] * documents, steps=PLAIN.steps * steps)
+    rendered = render_proof(content)
+    assert page_count(rendered) == 1
+    place = find_place(rendered)
+    left, bottom, right, _ = place.box
+    assert place.free
+    assert (right, bottom) == pytest.approx((595 - 26, 26), abs=5)
+    assert right - left == pytest.approx(42 / 25.4 * 72, abs=1)
+    assert seal(rendered, court_seal, at=AT, reason="x", location="x")
+
+
+def test_truly_long_content_takes_a_second_page_and_loses_nothing() -> None:
+    many = tuple(replace(one, title=f"证据材料第{number}号") for number in range(70) for one in PLAIN.documents[:1])
+    rendered = render_proof(replace(PLAIN, documents=many))
+    assert 2 <= page_count(rendered) <= 4
+    text = flat(rendered)
+    assert all(one.title in text for one in many)
+    assert find_place(rendered).free
+
+
+@pytest.mark.parametrize("word", ["x" * 5000, "送" * 5000, "a b " * 2000])
+def test_endless_words_end_with_an_ellipsis_and_stay_on_the_page(word: str) -> None:
+    rendered = render_proof(
+        replace(PLAIN, steps=(Step("2026-03-02", Line("到达", "Arrived"), word),), case_no=word[:80])
+    )
+    assert page_count(rendered) == 1
+    assert inside_margins(rendered)
+
+
+def inside_margins(content: bytes) -> bool:
+    page = pdfium.PdfDocument(content)[0]
+    text = page.get_textpage()
+    boxes = (text.get_rect(index) for index in range(text.count_rects()))
+    return all(box[0] >= 40 and box[2] <= 595 - 40 for box in boxes)
+
+
+outside_words = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(outside_words, outside_words)
+def test_no_word_from_outside_is_taken_for_markup(value: str, words: str) -> None:
+    steps = (Step(value, Line(words, value), words), Step("#panic()", Line("#import", "$x$"), "= *_`@<a>`"))
+    assert render_proof(replace(PLAIN, case_no=value, steps=steps)).startswith(b"%PDF-")
+
+
+def test_its_own_time_is_the_time_of_issue() -> None:
+    later = replace(PLAIN, issued_at=datetime(2027, 1, 1, tzinfo=UTC))
+    with pikepdf.open(io.BytesIO(render_proof(later))) as document:
+        assert str(document.docinfo.CreationDate).startswith("D:2027")
