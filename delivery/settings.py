@@ -127,7 +127,7 @@ class _Reading:
         self._known.add(f"{table}/{name}")
         section = self._tables.get(table, {})
         value = section.get(name, default) if isinstance(section, dict) else default
-        if value is default or isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
+        if value is default or (isinstance(value, kind) and not (kind is int and isinstance(value, bool))):
             return value
         self._faults.append(f"/{table}/{name}: must be a {_NAMES.get(kind, kind.__name__)}")
         return default
@@ -180,7 +180,7 @@ class _Reading:
                 self._faults.append(f"/channels/{name}/adapter: name the adapter, such as simulated")
         if not channels:
             self._faults.append("/channels: at least one channel, such as [channels.email] adapter = 'simulated'")
-        return channels
+        return dict(channels)
 
     def _check_unknown(self) -> None:
         for table, section in self._tables.items():

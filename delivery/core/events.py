@@ -229,7 +229,7 @@ def fold(history: Iterable[Event]) -> Delivery:
     events = iter(history)
     first = next(events, None)
     if not isinstance(first, Accepted):
-        raise ValueError("a history begins with Accepted")
+        raise ValueError("a history begins with Accepted")  # noqa: TRY004 — a wrong history, not a wrong type
     delivery = born(first)
     for event in events:
         delivery = apply(delivery, event)

@@ -237,7 +237,7 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouteStep:
-    """One address to try. `wait` is how long, in seconds, the court's policy waits for a result before the next step."""
+    """One address to try. `wait`: seconds that the court's policy waits for a result before the next step."""
 
     address: str
     channel: str

@@ -163,7 +163,7 @@ class Callback(Protocol):
     """How one provider's HTTP callbacks are let in."""
 
     def accept(self, *, headers: Mapping[str, str], body: bytes, received_at: datetime) -> CallbackReply:
-        """Authenticate as that provider does it (constant time), and say what to answer once the raw receipt is kept."""
+        """Authenticate as that provider does it (constant time); say what to answer once the raw receipt is kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

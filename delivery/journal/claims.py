@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, case, func, literal, null, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from delivery.core.model import Delivery
 from delivery.journal.appending import Appending
@@ -94,14 +95,16 @@ class Claims(Appending):
         )
 
     async def next_due(self) -> datetime | None:
-        """When the next delivery that nobody has claimed, or the next raw receipt, is due by the domain's clock."""
-        due = await self._scalar(
-            select(row.due_at).where(row.due_at.is_not(None), _free(self._machine_now())).order_by(row.due_at).limit(1)
-        )
-        reading = await self._scalar(
-            select(func.min(raw_receipts.c.read_at)).where(raw_receipts.c.read_at.is_not(None))
-        )
-        return min((instant for instant in (due, reading) if instant), default=None)
+        """When the next delivery that nobody has claimed is due, by the domain's clock."""
+        free = (row.due_at.is_not(None), _free(self._machine_now()))
+        due: datetime | None = await self._scalar(select(row.due_at).where(*free).order_by(row.due_at).limit(1))
+        return due
+
+    async def next_reading(self) -> datetime | None:
+        """When the next raw receipt is to be read, by the domain's clock: new ones at once, orphans again later."""
+        waiting = raw_receipts.c.read_at.is_not(None)
+        due: datetime | None = await self._scalar(select(func.min(raw_receipts.c.read_at)).where(waiting))
+        return due
 
     @property
     def news(self) -> int:

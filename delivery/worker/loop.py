@@ -67,6 +67,7 @@ class Worker:
                 await asyncio.wait(self._busy)
 
     async def _round(self) -> None:
+        seen = self._bench.journal.news
         free = self._slots - len(self._busy)
         claimed = await self._bench.journal.claim(free, LEASE) if free else []
         for delivery in claimed:
@@ -74,14 +75,14 @@ class Worker:
             self._busy.add(task)
             task.add_done_callback(self._busy.discard)
         if not claimed:
-            await self._rest()
+            await self._rest(seen)
 
-    async def _rest(self) -> None:
+    async def _rest(self, seen: int) -> None:
         """Until news, the next due time, or a free slot."""
         if len(self._busy) >= self._slots:
             await asyncio.wait(self._busy, return_when=asyncio.FIRST_COMPLETED)
             return
-        await self._bench.journal.wait_for_news(await self._bench.journal.next_due())
+        await self._bench.journal.wait_for_news(await self._bench.journal.next_due(), since=seen)
 
     async def _guarded(self, delivery: Delivery) -> None:
         try:

@@ -37,13 +37,19 @@ class Receiving:
     async def run(self) -> None:
         """Until cancelled. Dying between reading and settling reads the message again: a repeat changes nothing."""
         while True:
+            seen = self._journal.news
             self.busy = True
-            rows = await self._journal.unread(BATCH)
-            for receipt_id, raw in rows:
-                await self._read(receipt_id, raw)
+            count = await self.read_all()
             self.busy = False
-            if not rows:
-                await self._journal.wait_for_receipts()
+            if not count:
+                await self._journal.wait_for_news(await self._journal.next_reading(), since=seen)
+
+    async def read_all(self) -> int:
+        """Read what is unread, up to a batch; how many there were."""
+        rows = await self._journal.unread(BATCH)
+        for receipt_id, raw in rows:
+            await self._read(receipt_id, raw)
+        return len(rows)
 
     async def _read(self, receipt_id: str, raw: RawReceipt) -> None:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping
 
@@ -10,9 +11,11 @@ import structlog
 from delivery.core.ports import CaseSystem, Clock, Outgoing
 from delivery.core.report import cloud_event
 from delivery.journal.journal import Journal
-from delivery.journal.reading import ReportRow
+from delivery.journal.reports import ReportRow
 
 BATCH = 200
+LONGEST_PAUSE = 300
+"""Seconds between two tries to reach a case system that is away. The machine's time: nothing here is a fact."""
 
 log = structlog.get_logger()
 
@@ -38,27 +41,38 @@ class Reporting:
         self._journal = journal
         self._clock = clock
         self._sinks = sinks
-        self.busy = False
+        self.busy: set[str] = set()
 
     async def run(self, sink: str) -> None:
         """Until cancelled. Dying after publishing and before marking publishes again, under the same id."""
+        failures = 0
         while True:
-            self.busy = True
-            rows = await self._journal.unpublished(sink, BATCH)
-            sent = await self._publish(sink, rows)
-            self.busy = False
-            if not rows:
-                await self._journal.wait_for_reports()
+            seen = self._journal.news
+            self.busy.add(sink)
+            sent, held = await self.publish(sink)
+            self.busy.discard(sink)
+            failures = failures + 1 if held else 0
+            if held:
+                await asyncio.sleep(min(2**failures, LONGEST_PAUSE))
             elif not sent:
-                await self._journal.wait_for_reports(retry=True)
+                await self._journal.wait_for_news(None, since=seen)
 
-    async def _publish(self, sink: str, rows: list[ReportRow]) -> bool:
-        """In order; the first that fails holds back what follows it. True when all went out."""
-        for row in rows:
+    async def publish(self, sink: str) -> tuple[int, int]:
+        """Send what that sink has not confirmed: how many went out, how many were held back.
+
+        A client whose endpoint is away holds back its own reports, so that its order stays, and nobody else's.
+        """
+        sent, away = 0, set[tuple[str, str]]()
+        for row in await self._journal.unpublished(sink, BATCH):
+            client = (row.court, row.client)
+            if client in away:
+                continue
             try:
                 await self._sinks[sink].publish(outgoing(row))
             except (OSError, TimeoutError) as fault:
                 log.warning("report_not_published", report=row.id, sink=sink, fault=type(fault).__name__)
-                return False
-            await self._journal.published(sink, row.position)
-        return True
+                away.add(client)
+            else:
+                await self._journal.published(sink, row.position)
+                sent += 1
+        return sent, len(away)

@@ -1,0 +1,99 @@
+"""Secrets, keys and rulebooks on the disk: read at start, made on first run where the settings allow it (local, demo).
+
+The signing package opens no file; this is where its key files are read. Everything secret is made with mode 600.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import secrets
+import tomllib
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from delivery.clock import COURT_ZONE
+from delivery.core import rulebook
+from delivery.settings import CourtSettings, Settings
+from signing.keys import OpenedKeys, make_key_file, open_key_file
+
+NOT_BEFORE = datetime(2025, 1, 1, tzinfo=COURT_ZONE)
+NOT_AFTER = datetime(2045, 1, 1, tzinfo=COURT_ZONE)
+"""Validity of seals that are made here (contract.md §1): long enough that a rehearsal in 2025 is inside."""
+
+
+class SecretMissing(FileNotFoundError):
+    """A secret that the settings name is not there. Make the file, readable by this user only."""
+
+
+def secret(settings: Settings, name: str, make: Callable[[], str] | None = None) -> str:
+    """The secret in `<data>/<name>`; made when absent, where the settings allow it. Raises SecretMissing."""
+    path = settings.data / name
+    if not path.exists():
+        if not settings.self_made:
+            raise SecretMissing(f"{path}: put the secret there, with mode 600")
+        write_private(path, ((make or MAKERS.get(_kind(name), _token))() + "\n").encode())
+    return path.read_text(encoding="utf-8").strip()
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """A new file that only this user can read; it appears whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+
+
+def _kind(name: str) -> str:
+    return name.rpartition("-")[2]
+
+
+def _token() -> str:
+    return secrets.token_urlsafe(32)
+
+
+MAKERS: Mapping[str, Callable[[], str]] = {
+    "key": lambda: base64.b64encode(secrets.token_bytes(16)).decode(),  # as the post issues SM4 keys
+    "password": lambda: secrets.token_hex(4),  # SMPP 3.4 §5.2.2: eight characters at most
+}
+"""What a made secret looks like, by the last word of its file name; any other is a long token."""
+
+
+def keys_of(settings: Settings, court: CourtSettings) -> OpenedKeys:
+    """The court's seal. Raises SecretMissing, and what signing.keys raises for a file that does not open."""
+    path = settings.data / "keys" / f"{court.code}.pem"
+    password = secret(settings, "keys/password", _token).encode()
+    if not path.exists():
+        if not settings.self_made:
+            raise SecretMissing(f"{path}: make the court's key file first")
+        made = make_key_file(
+            password, court=court.code, court_name=court.name_zh, not_before=NOT_BEFORE, not_after=NOT_AFTER
+        )
+        write_private(path, made.content)
+    opened = open_key_file(path.read_bytes(), password)
+    _publish_certificate(settings, court, opened.certificate_pem)
+    return opened
+
+
+def _publish_certificate(settings: Settings, court: CourtSettings, certificate: bytes) -> None:
+    """`seal.pem`: what `--trust` names; one court's alone where there is one court."""
+    name = "seal.pem" if len(settings.courts) == 1 else f"seal-{court.code}.pem"
+    (settings.data / name).write_bytes(certificate)
+
+
+def rules_of(settings: Settings) -> rulebook.Rulebook:
+    """The rulebook beside the settings file. Raises RulebookBroken, FileNotFoundError."""
+    folder = settings.path.parent / "rules" / settings.rulebook
+    files = sorted(folder.glob("*.toml"))
+    if not files:
+        raise FileNotFoundError(f"{folder}: no rulebook there")
+    tables: dict[str, Any] = {}
+    for file in files:
+        for name, value in tomllib.loads(file.read_text(encoding="utf-8")).items():
+            tables[name] = [*tables.get(name, []), *value] if name == "rule" else value
+    return rulebook.load(tables)
