@@ -1,4 +1,4 @@
-"""What to do next and by when, in plain words, per document (contract.md §4.4). Periods as in the statutes; law.md §8.2.
+"""What to do next and by when, in plain words, per document (contract.md §4.4). Periods: law.md §8.2.
 
 No date of a last day is computed here: it hangs on an effect that may still change, and a wrong last day costs a right.
 """
@@ -30,7 +30,10 @@ def advice(delivery: Delivery, text: Text) -> list[tuple[Document, str]]:
 
 def has_period(delivery: Delivery) -> bool:
     """Whether the rule about holidays at the end of a period is worth saying."""
-    return any(document.type in ("complaint_copy", "appeal_copy", "judgment", "ruling", "payment_order") for document in delivery.documents)
+    return any(
+        document.type in ("complaint_copy", "appeal_copy", "judgment", "ruling", "payment_order")
+        for document in delivery.documents
+    )
 
 
 def _sentence(document: Document, case: Case, recipient: Recipient, text: Text) -> str:

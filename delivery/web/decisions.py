@@ -1,6 +1,7 @@
 """What a clerk's decision on a task means, as events. Pure; a task that is no longer open is not decided twice.
 
-A named person confirms what a machine presumes or deems (PIPL 24(3)), decides an objection, ends a doubt (design.md §5.3).
+A named person confirms what a machine presumes or deems (PIPL 24(3)), decides an objection, ends a doubt
+(design.md §5.3).
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ def _fact(delivery: Delivery, task: Task, decision: str, role: str, now: datetim
 
 
 def _on_the_objection(delivery: Delivery, task: Task, decision: str, role: str, now: datetime) -> Fact | None:
-    """`annulled` or `objection_rejected`, of the attempt that was objected to: the task's id carries the objection's key."""
+    """`annulled` or `objection_rejected`, of the attempt objected to: the task's id carries the objection's key."""
     objection = next((f for f in delivery.facts if f.kind == "objection" and f.key and f.key in task.id), None)
     if objection is None:
         return None

@@ -1,7 +1,7 @@
 """What a recipient does on the pages, as events. Pure; doing a thing twice is doing it once (a double click, a reload).
 
-The law's names: shown after the second factor is `read`; 签收 is `replied`; "not me" is `objection` with `address_not_used`;
-the wish for paper is `paper_requested` (CPL 90(1)). What a person has to judge is a task.
+The law's names: shown after the second factor is `read`; 签收 is `replied`; "not me" is `objection` with the claim
+`address_not_used`; the wish for paper is `paper_requested` (CPL 90(1)). What a person has to judge is a task.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def ask_for_paper(delivery: Delivery, attempt: Attempt, now: datetime) -> Sequen
 
 
 def reader(delivery: Delivery, attempt: Attempt) -> Person:
-    """Who passed the second factor: the recipient, or the representative whose address it is (its words are relations too)."""
+    """Who passed the second factor: the recipient, or the representative whose address it is (a kind is a relation)."""
     holder = delivery.recipient.address(attempt.address).holder
     agent = next((one for one in delivery.recipient.representatives if one.id == holder), None)
     return Person(relation=agent.kind, representative=agent.id) if agent else Person(relation="self")

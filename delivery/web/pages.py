@@ -75,7 +75,7 @@ class Text:
         return (chinese if self.language == "zh" else english).format(**values)
 
     def word(self, section: str, name: str) -> str:
-        """The word for a value of the vocabulary, or the value itself where the catalogue has none (a later rulebook's)."""
+        """The word for a term, or the term itself where the catalogue has none (a later rulebook's)."""
         return self(f"{section}.{name}") if name in self.catalogue.get(section, {}) else name
 
     def day(self, day: date) -> str:
@@ -117,7 +117,7 @@ async def serve_stylesheet(request: web.Request) -> web.Response:
 
 
 def language_of(request: web.Request) -> Language:
-    """What the reader chose (`?lang=`), else chose before (cookie), else what the browser asks for first; Chinese otherwise."""
+    """What the reader chose (`?lang=`), or chose before (cookie), or the browser asks for first; else Chinese."""
     for wish in (request.query.get("lang"), request.cookies.get(LANGUAGE_COOKIE)):
         if wish in ("zh", "en"):
             return wish  # type: ignore[return-value]  # mypy does not narrow a str to a Literal
@@ -126,9 +126,11 @@ def language_of(request: web.Request) -> Language:
 
 
 def render(request: web.Request, template: str, *, status: int = 200, **context: Any) -> web.Response:
-    """One page. `context` needs `text` (Text); the choice of language is remembered when it was made on this request."""
+    """One page. `context` needs `text` (Text); a choice of language made on this request is remembered."""
     text: Text = context["text"]
-    body = _templates().get_template(template).render(**context, html_tag=HTML_TAG[text.language], style=stylesheet()[1])
+    body = (
+        _templates().get_template(template).render(**context, html_tag=HTML_TAG[text.language], style=stylesheet()[1])
+    )
     response = web.Response(text=body, status=status, content_type="text/html", headers=HEADERS)
     response.headers["Content-Language"] = HTML_TAG[text.language]
     if request.query.get("lang") == text.language:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Awaitable, Callable, Iterator
-from typing import Protocol
+from typing import Any, Protocol
 
-import structlog
 from aiohttp import web
 
 from delivery.core.model import Document, Fact
 from delivery.web import advice, deeds
 from delivery.web.pages import file_response, see_other
+from delivery.web.stored import stored
 from delivery.web.visit import PASS_COOKIE, Form, RecipientPages, Visit, show, text_for
-
-log = structlog.get_logger()
 
 PICTURE_WIDTH = 1080
 """Pixels: sharp on a phone 360 px wide at three dots per pixel, and still light."""
@@ -56,7 +53,7 @@ def routes(page: Page, post: Post) -> Iterator[web.RouteDef]:
 async def _documents(deps: RecipientPages, request: web.Request, visit: Visit) -> web.Response:
     text = text_for(request)
     delivery = visit.delivery
-    more = {
+    more: dict[str, Any] = {
         "advice": advice.advice(delivery, text),
         "has_period": advice.has_period(delivery),
         "opened": deeds.done(delivery, "read"),
@@ -103,16 +100,7 @@ def _document(visit: Visit, request: web.Request) -> Document | None:
 
 
 async def _sealed(deps: RecipientPages, visit: Visit, document: Document) -> bytes | None:
-    return await _checked(deps, visit, dict(visit.delivery.sealed).get(document.id))
-
-
-async def _checked(deps: RecipientPages, visit: Visit, digest: str | None) -> bytes | None:
-    """What was sealed is what is shown (design.md §5.10); None when it is not there or not itself."""
-    content = await deps.documents.get(digest) if digest else None
-    if content is None or hashlib.sha256(content).hexdigest() != digest:
-        log.error("sealed_content_missing_or_changed", delivery=visit.delivery.id, digest=digest)
-        return None
-    return content
+    return await stored(deps.documents, dict(visit.delivery.sealed).get(document.id))
 
 
 async def _receipt(deps: RecipientPages, request: web.Request, visit: Visit) -> web.Response:
@@ -125,8 +113,8 @@ async def _receipt(deps: RecipientPages, request: web.Request, visit: Visit) -> 
 async def _proof(deps: RecipientPages, request: web.Request, visit: Visit) -> web.Response:
     if not visit.delivery.proofs:
         return show(deps, request, "unknown", status=404)
-    number, digest = visit.delivery.proofs[-1]
-    content = await _checked(deps, visit, digest)
+    _, digest = visit.delivery.proofs[-1]
+    content = await stored(deps.documents, digest)
     if content is None:
         return show(deps, request, "unavailable", visit=visit, status=503)
     return file_response(content, "application/pdf", "proof-of-service.pdf")

@@ -1,12 +1,14 @@
-"""What a recipient meets before the second factor (contract.md §4): landing, identification, a new link. The rest is reading.py.
+"""What a recipient meets before the second factor (contract.md §4): landing, identification, a new link.
 
-Nothing on these pages names a person or a case. A GET or HEAD records nothing, whoever sends it, how often he likes (design.md §5.11).
+Nothing on these pages names a person or a case. A GET or HEAD records nothing, whoever sends it and however often
+(design.md §5.11). What stands behind the second factor is in reading.py.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import structlog
 from aiohttp import web
@@ -84,7 +86,7 @@ async def _landing_page(
     deps: RecipientPages, request: web.Request, visit: Visit, *, problem: str = "", status: int = 200
 ) -> web.Response:
     standing = await _guesses(deps, visit).standing()
-    more = {
+    more: dict[str, Any] = {
         "problem": problem,
         "standing": standing,
         "entity": visit.delivery.recipient.kind == "entity",
@@ -125,7 +127,9 @@ def _matches(delivery: Delivery, given: str) -> bool:
 
 async def _after_a_miss(deps: RecipientPages, request: web.Request, visit: Visit) -> web.Response:
     if (await _guesses(deps, visit).standing()).exhausted:
-        reason = f"{deps.limits.per_day} tries at the second factor within a day, last through attempt {visit.attempt.id}"
+        reason = (
+            f"{deps.limits.per_day} tries at the second factor within a day, last through attempt {visit.attempt.id}"
+        )
         await deps.journal.record(
             visit.delivery.id, lambda d: deeds.open_task(d, visit.attempt, "second_factor_failed", reason, visit.now)
         )
@@ -138,7 +142,9 @@ def _welcome(deps: RecipientPages, visit: Visit) -> web.Response:
         PASS_COOKIE,
         make_pass(deps.link_keys[0], visit.link.id, visit.now),
         path=visit.path,
-        max_age=int(PASS_AGE.total_seconds()),  # never Expires: the domain's clock may be a rehearsal's (contract.md §1)
+        max_age=int(
+            PASS_AGE.total_seconds()
+        ),  # never Expires: the domain's clock may be a rehearsal's (contract.md §1)
         secure=deps.base_url.startswith("https:"),
         httponly=True,
         samesite="Strict",

@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
 import structlog
@@ -33,16 +34,10 @@ LARGEST_FORM = 32 * 1024
 ACCOUNT = re.compile(r"[A-Za-z0-9._@-]{1,64}", re.ASCII)
 LONGEST_PASSWORD = 256
 
-_NOBODY = PasswordHasher().hash(secrets.token_hex())
-"""Checked where there is no such account, so that time does not tell which accounts exist."""
-
-_ONE_AT_A_TIME = asyncio.Semaphore(2)
-"""Each check takes 64 MiB and some 50 ms: a flood of them must not take the machine."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Console:
-    """What the console needs. `book` is the rulebook that effects are explained by; with https in `base_url` cookies are Secure."""
+    """What the console needs. `book` explains the effects; with https in `base_url` cookies are Secure."""
 
     journal: Journal
     clock: Clock
@@ -51,6 +46,8 @@ class Console:
     book: Rulebook
     base_url: str = ""
     rehearsal: bool = False
+    checks: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
+    """Each password check takes 64 MiB and some 50 ms: a flood of them must not take the machine."""
     limits: TryLimits = field(default_factory=lambda: TryLimits(first_pause=timedelta(minutes=1), per_day=60))
 
 
@@ -88,7 +85,14 @@ def text_for(request: web.Request) -> Text:
 
 
 def _page(
-    console: Console, request: web.Request, template: str, text: Text, *, status: int = 200, desk: Desk | None = None, **more: Any
+    console: Console,
+    request: web.Request,
+    template: str,
+    text: Text,
+    *,
+    status: int = 200,
+    desk: Desk | None = None,
+    **more: Any,
 ) -> web.Response:
     context = {
         "text": text,
@@ -175,7 +179,7 @@ def _sign_in_page(
 ) -> web.Response:
     """Before there is a session, cookie and field must agree: another site can make neither."""
     token = request.cookies.get(FORM_COOKIE) or secrets.token_urlsafe(24)
-    more = {"form_token": token, "problem": problem, "minutes": minutes}
+    more: dict[str, Any] = {"form_token": token, "problem": problem, "minutes": minutes}
     response = _page(console, request, "sign_in", text_for(request), status=status, **more)
     _set_cookie(console, response, FORM_COOKIE, token, max_age=3600)
     return response
@@ -194,15 +198,21 @@ async def _sign_in(console: Console, request: web.Request) -> web.Response:
         minutes = (await guesses.standing()).minutes
         return _sign_in_page(console, request, problem="pause", minutes=minutes, status=429)
     clerk = await console.journal.clerk(name)
-    if not await _password_fits(clerk, password) or clerk is None:
+    if not await _password_fits(console, clerk, password) or clerk is None:
         log.info("sign_in_failed")
         return _sign_in_page(console, request, problem="wrong", status=401)
     return await _welcome(console, clerk)
 
 
-async def _password_fits(clerk: Clerk | None, password: str) -> bool:
-    async with _ONE_AT_A_TIME:
-        return await asyncio.to_thread(_verify, clerk.password_hash if clerk else _NOBODY, password)
+async def _password_fits(console: Console, clerk: Clerk | None, password: str) -> bool:
+    async with console.checks:
+        return await asyncio.to_thread(_verify, clerk.password_hash if clerk else _nobody(), password)
+
+
+@cache
+def _nobody() -> str:
+    """Checked where there is no such account, so that time does not tell which accounts exist."""
+    return PasswordHasher().hash(secrets.token_hex())
 
 
 def _verify(stored: str, password: str) -> bool:

@@ -22,7 +22,9 @@ WEIGHTY = (events.Concluded, events.ProofIssued, events.Withdrawn, events.TaskCl
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One event. `effective` is the last date of service among the documents after it; `weighty`: it changed that, or ends something."""
+    """One event. `effective`: the last date of service among the documents after it; `weighty`: that changed, or
+    something ended.
+    """
 
     seq: int
     at: datetime

@@ -12,7 +12,7 @@ DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TryLimits:
-    """After `before_pause` tries comes `first_pause`, after the next `before_pause` twice that, and so on; `per_day` ends it.
+    """After `before_pause` tries comes `first_pause`, after as many more twice that, and so on; `per_day` ends it.
 
     Right tries count too: whoever guesses may not wash away the misses.
     """
@@ -31,7 +31,7 @@ class TryLimits:
         return max(0, min(self.before_pause - used % self.before_pause, self.per_day - used))
 
     def overrun(self, before: int, after: int) -> bool:
-        """Whether others filled the round between our look (`before`) and our own count (`after`): ours is then not looked at.
+        """Whether others filled the round between our look (`before`) and our count (`after`): ours is not looked at.
 
         Without this a hundred requests at once would be a hundred guesses.
         """

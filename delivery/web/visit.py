@@ -1,4 +1,4 @@
-"""A recipient's link, opened: whose it is, whether it still holds, and whether this browser passed the second factor."""
+"""A recipient's link, opened: whose it is, whether it still holds, whether this browser passed the second factor."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from aiohttp import web
 from delivery.core.model import Attempt, Delivery
 from delivery.core.ports import Clock
 from delivery.journal.documents import Documents
-from delivery.journal.journal import Journal, Link
+from delivery.journal.journal import Journal
+from delivery.journal.links import Link
 from delivery.web.pages import CourtCard, Text, catalogue, form_token, language_of, render, same_secret
 from delivery.web.tries import TryLimits
 from signing.links import check_code, pass_is_valid, split_token, token_is_genuine
@@ -23,7 +24,7 @@ PASS_AGE = timedelta(hours=1)
 LARGEST_FORM = 8 * 1024
 """Bytes: no form here needs more than a few hundred."""
 
-_NO_TOKEN = "A" * 24  # noqa: S105 — what is checked in place of a token without the shape of one
+_NO_TOKEN = "A" * 24
 _NO_LINK = bytes(8)
 
 State = Literal["open", "expired", "revoked", "withdrawn"]
@@ -32,7 +33,7 @@ Form = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecipientPages:
-    """What the pages need. `link_keys`: newest first. `page_image(pdf, page from 1, width in pixels)` draws a page as PNG.
+    """What the pages need. `link_keys`: newest first. `page_image(pdf, page from 1, width in pixels)` draws a PNG.
 
     `base_url` is the stable host of the links; with https the cookies are Secure.
     """
@@ -80,7 +81,7 @@ class Visit:
 
 
 async def open_visit(deps: RecipientPages, request: web.Request) -> Visit | None:
-    """None when the token is not ours. The same work is done for a bad shape, an unknown id and a wrong MAC: no oracle."""
+    """None when the token is not ours. A bad shape, an unknown id and a wrong MAC cost the same work: no oracle."""
     token = request.match_info["token"]
     parts = split_token(token)
     link = await deps.journal.link(parts[0] if parts else _NO_LINK)
@@ -138,7 +139,13 @@ def text_for(request: web.Request) -> Text:
 
 
 def show(
-    deps: RecipientPages, request: web.Request, template: str, *, visit: Visit | None = None, status: int = 200, **more: Any
+    deps: RecipientPages,
+    request: web.Request,
+    template: str,
+    *,
+    visit: Visit | None = None,
+    status: int = 200,
+    **more: Any,
 ) -> web.Response:
     """A page for recipients. Without a visit it says nothing about anybody."""
     text = more.pop("text", None) or text_for(request)

@@ -1,0 +1,177 @@
+"""What a clerk meets (contract.md §5): what needs a hand first, then every delivery: history, reasons, files.
+
+A clerk sees one court. What belongs to another does not exist (404), and every look at what is somebody's is on record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from aiohttp import web
+
+from delivery.core.decide import state_of
+from delivery.core.effect import document_effects
+from delivery.core.model import Delivery, Outcome, State, Task
+from delivery.core.words import OUTCOMES
+from delivery.journal.accounts import Look
+from delivery.web import decisions, exhibits, sessions, slip_page
+from delivery.web.pages import CourtCard, see_other, serve_stylesheet
+from delivery.web.sessions import Answer, Console, Desk, FormAnswer, signed_in, signed_in_form
+from delivery.web.timeline import address_words, outcome_word, pick, timeline
+
+__all__ = ["Console", "CourtCard", "routes"]
+
+PAGE = 50
+LOOKS = 200
+LONGEST_REASON = 500
+_FULL_WIDTH = str.maketrans("()", "（）")
+
+
+def routes(console: Console) -> list[web.RouteDef]:
+    """Everything below /console/."""
+
+    def page(path: str, answer: Answer) -> web.RouteDef:
+        return web.get(path, signed_in(console, answer))
+
+    def post(path: str, answer: FormAnswer) -> web.RouteDef:
+        return web.post(path, signed_in_form(console, answer))
+
+    one = "/console/deliveries/{delivery}"
+    return [
+        web.get("/console/style.css", serve_stylesheet),
+        *sessions.routes(console),
+        page("/console", _home),
+        page("/console/", _tasks),
+        page("/console/deliveries", _deliveries),
+        page("/console/looks", _looks),
+        page(one, _delivery),
+        post(one + "/tasks/{task}", _decide),
+        *exhibits.routes(page),
+        page(one + "/slip", slip_page.ask),
+        web.post(one + "/slip", signed_in(console, slip_page.enter)),
+        page("/console/{rest:.*}", _nowhere),
+    ]
+
+
+async def _home(desk: Desk) -> web.Response:
+    return see_other("/console/")
+
+
+async def _nowhere(desk: Desk) -> web.Response:
+    return desk.problem("unknown", 404)
+
+
+async def _tasks(desk: Desk) -> web.Response:
+    rows = await desk.console.journal.tasks(desk.clerk.court)
+    return desk.page("tasks", tasks=rows, now=desk.console.clock.now(), proposal_word=proposal_word)
+
+
+async def _deliveries(desk: Desk) -> web.Response:
+    asked = {
+        name: desk.request.query.get(name, "").strip() for name in ("case_number", "party", "state", "outcome", "after")
+    }
+    rows = await desk.console.journal.deliveries(
+        desk.clerk.court,
+        case_number=asked["case_number"].translate(_FULL_WIDTH) or None,
+        party=asked["party"] or None,
+        state=asked["state"] or None,
+        outcome=asked["outcome"] or None,
+        after=asked["after"] or None,
+        limit=PAGE + 1,
+    )
+    more = str(desk.request.rel_url.update_query(after=rows[PAGE - 1].id)) if len(rows) > PAGE else ""
+    return desk.page(
+        "deliveries",
+        rows=rows[:PAGE],
+        more=more,
+        asked=asked,
+        states=State,
+        outcomes=Outcome,
+        outcome_word=outcome_word,
+    )
+
+
+async def _looks(desk: Desk) -> web.Response:
+    rows = await desk.console.journal.looks(desk.clerk.court, limit=LOOKS)
+    return desk.page("looks", rows=rows)
+
+
+async def _delivery(desk: Desk) -> web.Response:
+    delivery = await exhibits.of_this_court(desk)
+    if delivery is None:
+        return desk.problem("unknown", 404)
+    return await delivery_page(desk, delivery)
+
+
+async def delivery_page(desk: Desk, delivery: Delivery) -> web.Response:
+    """The whole story of one delivery."""
+    now = desk.console.clock.now()
+    await desk.console.journal.put_look(
+        Look(court=desk.clerk.court, clerk=desk.clerk.name, at=now, what="delivery", delivery=delivery.id)
+    )
+    history = await desk.console.journal.load(delivery.id)
+    return desk.page(
+        "delivery",
+        delivery=delivery,
+        state=state_of(delivery),
+        effects=document_effects(delivery, desk.console.book, now),
+        lines=timeline(history, desk.console.book, desk.text)[::-1],
+        now=now,
+        has_letters=bool(slip_page.letters(delivery)),
+        **_words(desk),
+    )
+
+
+def _words(desk: Desk) -> dict[str, Any]:
+    return {
+        "pick": pick,
+        "vocabulary": slip_page.VOCABULARY,
+        "outcome_word": outcome_word,
+        "address_words": address_words,
+        "choices": decisions.choices,
+        "word_for": decisions.word_for,
+        "may_decide": lambda task: decisions.may_decide(task, desk.clerk.role),
+        "proposal_word": proposal_word,
+    }
+
+
+def proposal_word(proposal: str | None, desk: Desk) -> str:
+    """The decision the service would take: `served 2025-09-17`, a next step, or a decision, in words."""
+    text = desk.text
+    if not proposal:
+        return text("common.none")
+    first, _, rest = proposal.partition(" ")
+    if first in OUTCOMES:
+        return f"{outcome_word(first, text)} {rest}".strip()
+    for section in ("decision", "task"):
+        if first in text.catalogue[section]:
+            return text.word(section, first)
+    return proposal
+
+
+async def _decide(desk: Desk, form: Mapping[str, str]) -> web.Response:
+    delivery = await exhibits.of_this_court(desk)
+    if delivery is None:
+        return desk.problem("unknown", 404)
+    here = f"/console/deliveries/{delivery.id}"
+    task = next((task for task in delivery.tasks if task.id == desk.request.match_info["task"]), None)
+    if task is None:  # decided meanwhile, or overtaken: the page shows by whom
+        return see_other(here)
+    decision, reason = form.get("decision", ""), " ".join(form.get("reason", "").split())[:LONGEST_REASON]
+    if not decisions.may_decide(task, desk.clerk.role):
+        return desk.problem("judge", 403)
+    if decision not in decisions.choices(task) or not reason:
+        return see_other(f"{here}#tasks")
+    await _record_decision(desk, delivery, task, decision, reason)
+    return see_other(here)
+
+
+async def _record_decision(desk: Desk, delivery: Delivery, task: Task, decision: str, reason: str) -> None:
+    now, clerk = desk.console.clock.now(), desk.clerk
+    await desk.console.journal.record(
+        delivery.id,
+        lambda current: decisions.decide(
+            current, task.id, decision=decision, by=clerk.name, role=clerk.role, reason=reason, now=now
+        ),
+    )
