@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, case, func, literal, null, or_, select, update
+from sqlalchemy import ColumnElement, Select, case, func, literal, null, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningUpdate
 
@@ -27,6 +27,29 @@ def _free(machine_now: datetime) -> ColumnElement[bool]:
     return or_(row.lease_until.is_(None), row.lease_until <= machine_now)
 
 
+def take(now: datetime, machine_now: datetime, limit: int, until: datetime) -> ReturningUpdate[Any]:
+    """Lease what is due and free. A CTE is evaluated once; a plain subquery may run again per row and lock too many."""
+    due = select(row.id).where(row.due_at <= now, _free(machine_now)).order_by(row.due_at).limit(limit)
+    ids = due.with_for_update(skip_locked=True, key_share=True).cte("due")
+    leased = update(deliveries).where(row.id.in_(select(ids.c.id))).values(lease_until=until)
+    return leased.returning(row.id, row.due_at)
+
+
+def first_due(machine_now: datetime) -> Select[Any]:
+    """What the worker sleeps to."""
+    return select(row.due_at).where(row.due_at.is_not(None), _free(machine_now)).order_by(row.due_at).limit(1)
+
+
+def first_reading() -> Select[Any]:
+    """What the reader of receipts sleeps to."""
+    return select(func.min(raw_receipts.c.read_at)).where(raw_receipts.c.read_at.is_not(None))
+
+
+def first_to_run_out(machine_now: datetime) -> Select[Any]:
+    """The claim that runs out next. Those that have are free already, and keep nobody awake."""
+    return select(func.min(row.lease_until)).where(row.lease_until > machine_now)
+
+
 class Claims(Appending):
     """The part of the journal that workers share."""
 
@@ -34,34 +57,17 @@ class Claims(Appending):
         """Up to `limit` due deliveries that nobody else has, the longest due first, for `lease` from now."""
         until = self._machine_now() + lease
 
-        async def job(connection: AsyncConnection) -> list[str]:
-            return [each.id for each in await self._take(connection, limit, until)]
-
         if self._engines.postgres:
             # Apart from the writer: SKIP LOCKED lets workers claim beside each other, so they need not take turns.
             async with self._engines.writing.begin() as connection:
-                ids = await job(connection)
+                ids = await self._take(connection, limit, until)
         else:
-            ids = await self._do(lambda batch: job(batch.connection))
+            ids = await self._do(lambda batch: self._take(batch.connection, limit, until))
         return await self._claimed(ids, until)
 
-    async def _take(self, connection: AsyncConnection, limit: int, until: datetime) -> Sequence[Row[Any]]:
-        # A CTE is evaluated once; a plain subquery may be run again for each row, and lock more than `limit`.
-        due = (
-            select(row.id, row.due_at)
-            .where(row.due_at <= self._clock.now(), _free(self._machine_now()))
-            .order_by(row.due_at)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-            .cte("due")
-        )
-        take = (
-            update(deliveries)
-            .where(row.id.in_(select(due.c.id)))
-            .values(lease_until=until)
-            .returning(row.id, row.due_at)
-        )
-        return sorted((await connection.execute(take)).all(), key=lambda each: (each.due_at, each.id))
+    async def _take(self, connection: AsyncConnection, limit: int, until: datetime) -> list[str]:
+        taken = await connection.execute(take(self._clock.now(), self._machine_now(), limit, until))
+        return [each.id for each in sorted(taken.all(), key=lambda each: (each.due_at, each.id))]
 
     async def _claimed(self, ids: Sequence[str], until: datetime) -> list[Delivery]:
         async with self._engines.reading.connect() as connection:
@@ -96,14 +102,12 @@ class Claims(Appending):
 
     async def next_due(self) -> datetime | None:
         """When the next delivery that nobody has claimed is due, by the domain's clock."""
-        free = (row.due_at.is_not(None), _free(self._machine_now()))
-        due: datetime | None = await self._scalar(select(row.due_at).where(*free).order_by(row.due_at).limit(1))
+        due: datetime | None = await self._scalar(first_due(self._machine_now()))
         return due
 
     async def next_reading(self) -> datetime | None:
         """When the next raw receipt is to be read, by the domain's clock: new ones at once, orphans again later."""
-        waiting = raw_receipts.c.read_at.is_not(None)
-        due: datetime | None = await self._scalar(select(func.min(raw_receipts.c.read_at)).where(waiting))
+        due: datetime | None = await self._scalar(first_reading())
         return due
 
     @property
@@ -124,12 +128,11 @@ class Claims(Appending):
 
     async def _sooner(self, until: datetime | None) -> datetime | None:
         """`until`, or when the earliest claim runs out, seen by the domain's clock."""
-        lease = await self._scalar(
-            select(func.min(row.lease_until)).where(row.lease_until.is_not(None), row.due_at.is_not(None))
-        )
+        machine_now = self._machine_now()
+        lease = await self._scalar(first_to_run_out(machine_now))
         if lease is None:
             return until
-        runs_out: datetime = self._clock.now() + (lease - self._machine_now())
+        runs_out: datetime = self._clock.now() + (lease - machine_now)
         return runs_out if until is None else min(until, runs_out)
 
     def wake(self) -> None:

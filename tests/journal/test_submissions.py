@@ -42,7 +42,9 @@ async def test_an_accepted_delivery_is_due_and_reported(journal: Journal) -> Non
 
 async def test_a_refused_submission_is_told_and_not_kept(journal: Journal) -> None:
     fault = {"pointer": "/data/case/number", "code": "malformed", "message": "write it as （2024）青2801民初123号"}
-    await journal.reject(court=COURT, client=CLIENT, submission_id="s9", faults=[fault], at=START - timedelta(minutes=1))
+    await journal.reject(
+        court=COURT, client=CLIENT, submission_id="s9", faults=[fault], at=START - timedelta(minutes=1)
+    )
     (told,) = await journal.reports_after(COURT, CLIENT, 0, 10)
     assert (told.kind, told.sequence, told.data["faults"]) == ("submission_rejected", None, [fault])
     assert told.at == START - timedelta(minutes=1)
