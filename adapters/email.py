@@ -54,6 +54,7 @@ MAX_RECIPIENTS = 20
 TAG_CHARACTERS = 16
 _PLAIN = re.compile(r"[a-z0-9](?:[a-z0-9_-]|\.(?=[a-z0-9_-]))*")
 _ENHANCED = re.compile(r"[245]\.\d{1,3}\.\d{1,3}(?!\S)")
+_DAEMON = re.compile(r"mailer-daemon|postmaster", re.IGNORECASE)
 _MESSAGE_ID = re.compile(r"<([^<>@\s]{1,200})@[^<>@\s]{1,255}>")
 
 ACTIONS: Mapping[str, tuple[str | None, str]] = {
@@ -206,9 +207,9 @@ class EmailChannel:
         except (SMTPException, OSError) as fault:
             # Without a clear no, the server may have had it all, and only its 250 went missing (RFC 1047).
             return _answered(fault) or Unknown(words=type(fault).__name__)
+        silent = "" if client.supports_extension("dsn") else " (this server offers no delivery notices)"
         with suppress(SMTPException, OSError):
             await client.quit(timeout=1)
-        silent = "" if client.supports_extension("dsn") else " (this server offers no delivery notices)"
         return Taken(references=(self._reference(attempt),), words=reply.message[:MAX_WORDS] + silent)
 
     def _message(self, consignment: Consignment, to: Mailbox) -> bytes:
@@ -221,11 +222,11 @@ class EmailChannel:
         message["Date"] = format_datetime(self._clock.now())
         message["Message-ID"] = f"<{self._token(consignment.attempt)}@{self._domain}>"
         message["Auto-Submitted"] = "auto-generated"  # RFC 3834 §5: no out-of-office answers, please
-        message["Content-Language"] = "zh-CN, en"
         notices = [*self._notices(consignment, attached=attached)]
         text, html = _bodies(self._words(consignment), notices, subject)
         message.set_content(text, cte="base64")
         message.add_alternative(html, subtype="html", cte="base64")
+        message["Content-Language"] = "zh-CN, en"
         for enclosure in consignment.enclosures if attached else ():
             message.add_attachment(enclosure.content, "application", "pdf", filename=_filename(enclosure))
         return message.as_bytes()
@@ -356,7 +357,9 @@ class EmailChannel:
 
     def _other(self, mail: Mail, reference: str, key: str, received_at: datetime) -> Receipt:
         """Out of office (RFC 3834 §5), an answer by hand, a bounce in prose: nothing that a machine may count."""
-        automatic = _header(mail, "Auto-Submitted").lower().startswith("auto-replied")
+        # Mail systems mark a bounce as an automatic reply too; one that we cannot read must not pass for a holiday.
+        daemon = mail.get_content_type() == "multipart/report" or _DAEMON.search(_header(mail, "From")) is not None
+        automatic = not daemon and _header(mail, "Auto-Submitted").lower().startswith("auto-replied")
         return Receipt(
             channel=self.name,
             key=key,

@@ -89,7 +89,8 @@ class SmtpCounterpart:
     """Takes mail on `port`, and sends its reports to `reports_to` (host and port), where the court listens for them.
 
     `dsn`: whether DSN is announced. `tls` with `implicit` is TLS from the first byte, without it STARTTLS; `login` is
-    the one user with the password that is let in. An address without a script plays `default`.
+    the one user with the password that is let in. An address without a script plays `default`. What was taken lies in
+    `mailboxes`, by address, for whoever plays the recipient.
     """
 
     def __init__(
@@ -109,6 +110,7 @@ class SmtpCounterpart:
         for script in (*scripts.values(), default):
             _check(script)
         self.log: list[LogEntry] = []
+        self.mailboxes: dict[str, list[bytes]] = {}
         self.host, self.port = host, port
         self.dsn, self.login = dsn, login
         self._tls, self._implicit = tls, implicit
@@ -210,6 +212,7 @@ class SmtpCounterpart:
             self.note(attempt, "duplicate")
             return
         self.note(attempt, "taken")
+        self.mailboxes.setdefault(address.lower(), []).append(content)
         happenings = self._script(address).happenings
         for number, happening in enumerate(happenings):
             self._plan(number, happening, address, sender, notice, content)
