@@ -16,7 +16,7 @@ from delivery.core.model import Delivery, Outcome, State, Task
 from delivery.core.words import OUTCOMES
 from delivery.journal.accounts import Look
 from delivery.web import decisions, exhibits, sessions, slip_page
-from delivery.web.pages import CourtCard, see_other, serve_stylesheet
+from delivery.web.pages import CourtCard, see_other, static_routes
 from delivery.web.sessions import Answer, Console, Desk, FormAnswer, signed_in, signed_in_form
 from delivery.web.timeline import address_words, outcome_word, pick, timeline
 
@@ -39,7 +39,7 @@ def routes(console: Console) -> list[web.RouteDef]:
 
     one = "/console/deliveries/{delivery}"
     return [
-        web.get("/console/style.css", serve_stylesheet),
+        *static_routes("/console"),
         *sessions.routes(console),
         page("/console", _home),
         page("/console/", _tasks),

@@ -113,14 +113,8 @@ async def _receipt(desk: Desk) -> web.Response:
         return desk.problem("unknown", 404)
     await looked(desk, f"receipt {wanted}", delivery)
     words, binary = _readable(raw.body[:SHOWN_BYTES])
-    more: dict[str, Any] = {
-        "raw": raw,
-        "words": words,
-        "binary": binary,
-        "cut": len(raw.body) > SHOWN_BYTES,
-        "shown": SHOWN_BYTES,
-    }
-    return desk.page("receipt", delivery=delivery, **more)
+    cut = len(raw.body) > SHOWN_BYTES
+    return desk.page("receipt", delivery=delivery, raw=raw, words=words, binary=binary, cut=cut, shown=SHOWN_BYTES)
 
 
 async def _receipts_of(desk: Desk, delivery: Delivery) -> set[str]:

@@ -103,17 +103,25 @@ def _templates() -> Environment:
     return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
 
 
+STATIC = {"style.css": ("pages.css", "text/css"), "mark.svg": ("mark.svg", "image/svg+xml")}
+
+
 @cache
-def stylesheet() -> tuple[bytes, str]:
-    """The stylesheet and the short digest in its address, so that a new release is never shown in old clothes."""
-    content = (files(__package__) / "static" / "pages.css").read_bytes()
+def static_file(name: str) -> tuple[bytes, str]:
+    """A file of static/ and the short digest in its address, so that a new release is never shown in old clothes."""
+    content = (files(__package__) / "static" / STATIC[name][0]).read_bytes()
     return content, hashlib.sha256(content).hexdigest()[:12]
 
 
-async def serve_stylesheet(request: web.Request) -> web.Response:
-    """The one file that may be cached: it says nothing about anybody."""
+def static_routes(below: str) -> list[web.RouteDef]:
+    """The stylesheet and the icon; they may be cached, for they say nothing about anybody."""
     headers = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
-    return web.Response(body=stylesheet()[0], content_type="text/css", charset="utf-8", headers=headers)
+
+    async def serve(request: web.Request) -> web.Response:
+        name = request.path.rpartition("/")[2]
+        return web.Response(body=static_file(name)[0], content_type=STATIC[name][1], charset="utf-8", headers=headers)
+
+    return [web.get(f"{below}/{name}", serve) for name in STATIC]
 
 
 def language_of(request: web.Request) -> Language:
@@ -128,9 +136,8 @@ def language_of(request: web.Request) -> Language:
 def render(request: web.Request, template: str, *, status: int = 200, **context: Any) -> web.Response:
     """One page. `context` needs `text` (Text); a choice of language made on this request is remembered."""
     text: Text = context["text"]
-    body = (
-        _templates().get_template(template).render(**context, html_tag=HTML_TAG[text.language], style=stylesheet()[1])
-    )
+    shared = {"html_tag": HTML_TAG[text.language], "style": static_file("style.css")[1]}
+    body = _templates().get_template(template).render(**context, **shared)
     response = web.Response(text=body, status=status, content_type="text/html", headers=HEADERS)
     response.headers["Content-Language"] = HTML_TAG[text.language]
     if request.query.get("lang") == text.language:

@@ -15,7 +15,7 @@ from aiohttp import web
 
 from delivery.core.model import Delivery
 from delivery.web import deeds, reading
-from delivery.web.pages import CourtCard, same_secret, see_other, serve_stylesheet
+from delivery.web.pages import CourtCard, same_secret, see_other, static_routes
 from delivery.web.tries import Guesses, TryLimits
 from delivery.web.visit import PASS_AGE, PASS_COOKIE, Form, RecipientPages, Visit, open_visit, sent_form, show
 from signing.links import make_pass
@@ -33,7 +33,7 @@ def routes(deps: RecipientPages) -> list[web.RouteDef]:
     """Everything below /d/."""
     page, post = _pages(deps)
     return [
-        web.get("/d/style.css", serve_stylesheet),
+        *static_routes("/d"),
         web.get("/d/{token}", page(_landing)),
         web.post("/d/{token}/identify", post(_identify)),
         web.post("/d/{token}/not-me", post(_not_me)),
