@@ -89,7 +89,7 @@ POST = PostalAddress(
 )
 
 
-def address(channel: str, script: str | None = None, *, basis: str = "confirmed", id: str = "a1") -> Address:  # noqa: A002
+def address(channel: str, script: str | None = None, *, basis: str = "confirmed", id: str = "a1") -> Address:
     value = {"email": "li@mail.example", "sms": "+8613900000003"}.get(channel, POST)
     proof = "telecom_real_name" if basis == "own" else None
     return Address(id=id, channel=channel, basis=basis, value=value, script=script, ownership_proof=proof)
@@ -131,9 +131,7 @@ class Stage:
                 court=COURT.code,
                 client="case-system",
                 submission=f"sub-{key}",
-                case=Case(
-                    number="（2024）青2801民初123号", kind="civil", procedure="ordinary", stage="first_instance"
-                ),
+                case=Case(number="（2024）青2801民初123号", kind="civil", procedure="ordinary", stage="first_instance"),
                 documents=papers,
                 recipient=who,
             )
@@ -199,15 +197,16 @@ async def stage(
     clock: JumpingClock | None = None,
     channels: Mapping[str, Channel] | None = None,
     keys: SealKeys | None = None,
+    journal: type[Journal] = Journal,
 ) -> AsyncIterator[Stage]:
     clock = clock or JumpingClock()
-    journal = await Journal.open(url, clock)
+    opened = await journal.open(url, clock)
     simulated = SimulatedChannel(SimulatedSettings(memory=folder / "simulated.jsonl"), clock=clock)
-    simulated._sink = ToReceiving(journal)  # without its loop: the stage calls advance() itself
-    words: Mapping[str, Channel] = channels or {word: simulated for word in ("email", "sms", "post")}
+    simulated._sink = ToReceiving(opened)  # without its loop: the stage calls advance() itself
+    words: Mapping[str, Channel] = channels or dict.fromkeys(("email", "sms", "post"), simulated)
     files, seals = Files(folder / "documents"), SealPool({COURT.code: keys or seal_keys()}, processes=0)
     bench = Bench(
-        journal=journal,
+        journal=opened,
         clock=clock,
         book=book(),
         channels=words,
@@ -218,12 +217,12 @@ async def stage(
         base_url="http://127.0.0.1:8080",
         rehearsal=True,
     )
-    receiving = Receiving(journal, clock, {channel.name: channel for channel in words.values()})
+    receiving = Receiving(opened, clock, {channel.name: channel for channel in words.values()})
     try:
-        yield Stage(journal, clock, files, bench, simulated, receiving)
+        yield Stage(opened, clock, files, bench, simulated, receiving)
     finally:
         seals.close()
-        await journal.close()
+        await opened.close()
 
 
 def with_script(who: Recipient, script: str) -> Recipient:
