@@ -1,0 +1,186 @@
+"""How deliveries, facts, routes and reports look as JSON (docs/openapi.json)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from delivery.core import events
+from delivery.core.decide import state_of
+from delivery.core.effect import document_effects, standing_facts
+from delivery.core.events import Recorded
+from delivery.core.model import Attempt, Delivery, Fact, Route, Task
+from delivery.core.report import cloud_event, effect_json
+from delivery.core.rulebook import Rulebook
+from delivery.journal.lists import DeliveryRow
+from delivery.journal.reports import Reconciliation, ReportRow
+from delivery.journal.submissions import SubmissionRow
+
+
+def answer(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
+    """JSON for one case system alone."""
+    more = {"Cache-Control": "no-store", **(headers or {})}
+    return web.Response(body=msgspec.json.encode(body), status=status, content_type="application/json", headers=more)
+
+
+def submission_json(row: SubmissionRow, lines: Iterable[DeliveryRow]) -> dict[str, Any]:
+    """A submission, and in one line what became of each delivery."""
+    return {
+        "submission_id": row.id,
+        "source": row.source,
+        "id": row.source_id,
+        "accepted_at": row.accepted_at,
+        "deliveries": [
+            {
+                "delivery_id": line.id,
+                "state": line.state,
+                "outcome": line.outcome,
+                "effective_date": line.effective_date,
+            }
+            for line in lines
+        ],
+    }
+
+
+def delivery_json(delivery: Delivery) -> dict[str, Any]:
+    """The fold of the events."""
+    recipient, sealed = delivery.recipient, dict(delivery.sealed)
+    return {
+        "delivery_id": delivery.id,
+        "submission_id": delivery.submission,
+        "version": delivery.version,
+        "state": state_of(delivery).value,
+        "accepted_at": delivery.accepted_at,
+        "needed_by": delivery.needed_by,
+        "withdrawn_at": delivery.withdrawn_at,
+        "case": delivery.case,
+        "recipient": {"id": recipient.id, "role": recipient.role, "kind": recipient.kind, "name": recipient.name},
+        "documents": [
+            {"id": d.id, "type": d.type, "title": d.title, "sha256": d.sha256, "pages": d.pages, "size": d.size}
+            | {"sealed_sha256": sealed.get(d.id)}
+            for d in delivery.documents
+        ],
+        "route": route_json(recipient.id, delivery.route) if delivery.route else None,
+        "attempts": [_attempt(attempt) for attempt in delivery.attempts],
+        "tasks": [_task(task) for task in delivery.tasks],
+        "effects": [effect_json(document, effect) for document, effect in delivery.concluded],
+        "proofs": [{"number": number, "sha256": digest} for number, digest in delivery.proofs],
+    }
+
+
+def _attempt(attempt: Attempt) -> dict[str, Any]:
+    names = (
+        "id",
+        "address",
+        "channel",
+        "number",
+        "role",
+        "announced_at",
+        "tries",
+        "answer",
+        "answered_at",
+        "references",
+    )
+    return {name: getattr(attempt, name) for name in names}
+
+
+def _task(task: Task) -> dict[str, Any]:
+    names = ("id", "kind", "reason", "owner", "opened_at", "due_at", "proposal", "attempt")
+    return {name: getattr(task, name) for name in names}
+
+
+def route_json(recipient: str, route: Route) -> dict[str, Any]:
+    """The route of one recipient (contract.md §1, `songda route`); `wait` in seconds."""
+    return {
+        "recipient": recipient,
+        "steps": list(route.steps),
+        "rejected": list(route.rejected),
+    }
+
+
+def events_json(delivery: Delivery, history: Sequence[Recorded]) -> dict[str, Any]:
+    """Everything that happened, with two of the three times; the third is in the effect."""
+    lines = [
+        {
+            "seq": row.seq,
+            "kind": events.kind(row.event),
+            "at": row.event.at,
+            "recorded_at": row.recorded_at,
+            "data": row.event,
+        }
+        for row in history
+    ]
+    return {"delivery_id": delivery.id, "events": lines}
+
+
+def effect_view(delivery: Delivery, history: Sequence[Recorded], book: Rulebook, now: datetime) -> dict[str, Any]:
+    """The effect of each document, why, and the facts it stands on: when each happened, when we learnt it."""
+    learnt = _learnt(history)
+    return {
+        "delivery_id": delivery.id,
+        "as_of": now,
+        "state": state_of(delivery).value,
+        "rulebook": book.name,
+        "documents": [effect_json(document, effect) for document, effect in document_effects(delivery, book, now)],
+        "facts": [_fact(fact, learnt) for fact in standing_facts(delivery)],
+    }
+
+
+def _fact(fact: Fact, learnt: Mapping[str, datetime]) -> dict[str, Any]:
+    told: dict[str, Any] = msgspec.to_builtins(fact)
+    told["recorded_at"] = learnt.get(fact.key)
+    return {name: value for name, value in told.items() if value not in (None, "", False) or name == "recorded_at"}
+
+
+def _learnt(history: Sequence[Recorded]) -> dict[str, datetime]:
+    """When each fact was recorded first, by its key."""
+    known: dict[str, datetime] = {}
+    for row in history:
+        for key in _keys(row.event):
+            known.setdefault(key, row.recorded_at)
+    return known
+
+
+def _keys(event: events.Event) -> Iterable[str]:
+    match event:
+        case events.FactRecorded(fact=fact):
+            yield fact.key
+        case events.ReceiptReceived(receipt=receipt) if receipt.fact:
+            yield receipt.fact.key
+        case events.AttemptTaken(attempt=attempt):
+            yield f"{attempt}:sent"
+        case events.AttemptRefused(attempt=attempt):
+            yield f"{attempt}:bounced"
+
+
+def reports_json(rows: Sequence[ReportRow], after: int) -> dict[str, Any]:
+    """Reports as they also go out by queue and webhook; `next` is the cursor to go on with."""
+    return {"reports": [_report(row) for row in rows], "next": str(rows[-1].position if rows else after)}
+
+
+def _report(row: ReportRow) -> dict[str, Any]:
+    return cloud_event(
+        report_id=row.id,
+        court=row.court,
+        kind=row.kind,
+        at=row.at,
+        recorded_at=row.recorded_at,
+        sequence=row.sequence,
+        data=row.data,
+    )
+
+
+def reconciliation_json(found: Reconciliation) -> dict[str, Any]:
+    """Counts and a digest over the ids of the reports, in their order, each followed by a line feed."""
+    return {
+        "from": found.from_,
+        "to": found.to,
+        "count": found.count,
+        "kinds": found.kinds,
+        "digest": found.digest,
+        "last": None if found.last is None else str(found.last),
+    }

@@ -1,0 +1,54 @@
+"""Counters for operators (Prometheus text format). Labels are route patterns and words of ours, never a path."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+
+BUCKETS = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
+
+
+class Measures:
+    """One set per application, so that several can live in one process."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "songda_http_requests", "Requests answered", ("method", "route", "status"), registry=self.registry
+        )
+        self.seconds = Histogram(
+            "songda_http_seconds", "Time to answer", ("route",), buckets=BUCKETS, registry=self.registry
+        )
+        self.callbacks = Counter(
+            "songda_callbacks", "Providers' callbacks, kept or refused", ("channel", "what"), registry=self.registry
+        )
+
+    def text(self) -> bytes:
+        return generate_latest(self.registry)
+
+
+def measuring(measures: Measures, now: Callable[[], float]) -> Middleware:
+    """The middleware that counts. `now`: a monotonic clock, in seconds."""
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        began = now()
+        response = await handler(request)
+        resource = request.match_info.route.resource
+        route = resource.canonical if resource else "-"
+        measures.requests.labels(_method(request), route, str(response.status)).inc()
+        measures.seconds.labels(route).observe(now() - began)
+        return response
+
+    return middleware
+
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"})
+
+
+def _method(request: web.Request) -> str:
+    """Callers may invent methods; each label value is kept for ever."""
+    return request.method if request.method in _METHODS else "other"

@@ -1,0 +1,467 @@
+"""The published description of the HTTP interface (OpenAPI 3.1): served, and kept in docs/openapi.json.
+
+`python -m delivery.web.openapi` prints it; a test compares the two.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from delivery.core import vocabulary as words
+from delivery.core.learnt import EVIDENCE_TYPES, LONGEST_REASON, MOST_ATTEMPTS
+from delivery.core.model import Outcome, State
+from delivery.web.deliveries import MOST_REPORTS
+from delivery.web.problems import MEDIA_TYPE
+
+Json = dict[str, Any]
+VERSION = "1.0.0"
+"""Of the interface, not of the program."""
+
+DELIVERY_ID: Json = {"type": "string", "pattern": "^[0-9a-z]{26}$"}
+DIGEST: Json = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
+INSTANT: Json = {"type": "string", "format": "date-time"}
+DAY: Json = {"type": "string", "format": "date"}
+TEXT: Json = {"type": "string"}
+COUNT: Json = {"type": "integer", "minimum": 0}
+FLAG: Json = {"type": "boolean"}
+
+
+def document() -> Json:
+    """The whole description."""
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "songda 送达",
+            "version": VERSION,
+            "description": "Case systems hand over documents, follow their service, and pull the reports.",
+        },
+        "servers": [{"url": "/"}],
+        "security": [{"caseSystem": []}],
+        "paths": {**_filing(), **_deliveries(), **_reports(), **_providers(), **_operators()},
+        "components": {
+            "securitySchemes": {
+                "caseSystem": {"type": "http", "scheme": "bearer", "bearerFormat": "<client id>.<secret>"}
+            },
+            "schemas": _schemas(),
+        },
+    }
+
+
+@cache
+def served() -> bytes:
+    """The description as bytes, the same as in docs/openapi.json."""
+    return (json.dumps(document(), ensure_ascii=False, indent=1) + "\n").encode()
+
+
+# --- building blocks -------------------------------------------------------------------------------------------------
+
+
+def _ref(name: str) -> Json:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _object(properties: Mapping[str, Json], *, optional: tuple[str, ...] = (), closed: bool = True) -> Json:
+    required = [name for name in properties if name not in optional]
+    return {
+        "type": "object",
+        "properties": dict(properties),
+        "required": required,
+        "additionalProperties": not closed,
+    }
+
+
+def _list(items: Json) -> Json:
+    return {"type": "array", "items": items}
+
+
+def _or_null(schema: Json) -> Json:
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+def _json(description: str, schema: Json) -> Json:
+    return {"description": description, "content": {"application/json": {"schema": schema}}}
+
+
+_PROBLEMS = {
+    400: "The request cannot be read.",
+    401: "Who asks is not known.",
+    404: "Nothing that the caller may see has this address.",
+    409: "It contradicts what is on record.",
+    413: "The body is too large.",
+    415: "This media type is not taken.",
+    422: "All faults, each with pointer, code and what would be right.",
+    503: "Not ready.",
+}
+
+
+def _operation(
+    name: str, summary: str, answers: Mapping[int, Json], problems: tuple[int, ...] = (), **more: Any
+) -> Json:
+    """One operation of a case system; 401 comes by itself."""
+    refused = {
+        str(status): {"description": _PROBLEMS[status], "content": {MEDIA_TYPE: {"schema": _ref("Problem")}}}
+        for status in problems
+    }
+    taken = {str(status): answer for status, answer in answers.items()}
+    return {"operationId": name, "summary": summary, **more, "responses": taken | refused}
+
+
+def _in_path(name: str, schema: Json) -> Json:
+    return {"name": name, "in": "path", "required": True, "schema": schema}
+
+
+def _in_query(name: str, description: str, schema: Json, *, required: bool = False) -> Json:
+    return {"name": name, "in": "query", "description": description, "required": required, "schema": schema}
+
+
+def _body(schema: Json, *media_types: str) -> Json:
+    kinds = media_types or ("application/json", "application/cloudevents+json")
+    return {"required": True, "content": {kind: {"schema": schema} for kind in kinds}}
+
+
+# --- paths -----------------------------------------------------------------------------------------------------------
+
+
+def _filing() -> Json:
+    submission, accepted = _ref("Submission"), _ref("Accepted")
+    filing = _body(submission)
+    filing["content"]["multipart/form-data"] = {
+        "schema": {
+            "type": "object",
+            "description": "submission: the event; beside it one part per document, named by the document's id.",
+            "properties": {"submission": submission},
+            "required": ["submission"],
+            "additionalProperties": {"type": "string", "contentMediaType": "application/pdf"},
+        },
+        "encoding": {"submission": {"contentType": "application/json"}},
+    }
+    return {
+        "/v1/submissions": {
+            "post": _operation(
+                "submit",
+                "Hand over a case's documents for its recipients",
+                {200: _json("Kept before; the same answer again.", accepted), 202: _json("Kept.", accepted)},
+                (400, 401, 409, 413, 415, 422),
+                requestBody=filing,
+            )
+        },
+        "/v1/submissions/{id}": {
+            "get": _operation(
+                "readSubmission",
+                "A submission and what became of each delivery",
+                {200: _json("The submission.", _ref("SubmissionState"))},
+                (401, 404),
+                parameters=[_in_path("id", DELIVERY_ID)],
+            )
+        },
+        "/v1/documents/{sha256}": {
+            "put": _operation(
+                "putDocument",
+                "Upload a document apart, bound to its digest",
+                {200: _json("Kept before.", _ref("Stored")), 201: _json("Kept.", _ref("Stored"))},
+                (400, 401, 404, 413, 415, 422),
+                parameters=[_in_path("sha256", DIGEST)],
+                requestBody=_body({"type": "string", "contentMediaType": "application/pdf"}, "application/pdf"),
+            )
+        },
+        "/v1/routes": {
+            "post": _operation(
+                "planRoutes",
+                "Dry run: the route for each recipient, with the reason for each choice",
+                {200: _json("The routes.", _object({"routes": _list(_ref("Route"))}))},
+                (400, 401, 413, 415, 422),
+                requestBody=_body(submission),
+            )
+        },
+    }
+
+
+def _deliveries() -> Json:
+    one = [_in_path("id", DELIVERY_ID)]
+    below = "/v1/deliveries/{id}"
+    pdf = {"description": "The sealed proof.", "content": {"application/pdf": {"schema": {"type": "string"}}}}
+    told = _object({"delivery_id": DELIVERY_ID})
+    return {
+        below: {"get": _read("readDelivery", "The delivery as its events tell it", _ref("Delivery"))},
+        f"{below}/events": {"get": _read("readEvents", "Everything that happened", _ref("Events"))},
+        f"{below}/effect": {"get": _read("readEffect", "Served or not, when, why", _ref("EffectView"))},
+        f"{below}/proof": {
+            "get": _operation("readProof", "The proof of service", {200: pdf}, (401, 404), parameters=one)
+        },
+        f"{below}/withdrawal": {
+            "post": _operation(
+                "withdraw",
+                "Withdraw it, with the reason",
+                {200: _json("Withdrawn.", _object({"delivery_id": DELIVERY_ID, "state": {"const": "withdrawn"}}))},
+                (400, 401, 404, 409, 413, 415, 422),
+                parameters=one,
+                requestBody=_body(_ref("Withdrawal")),
+            )
+        },
+        f"{below}/facts": {
+            "post": _operation(
+                "tellFact",
+                "A fact learnt elsewhere, with its evidence",
+                {200: _json("On record before.", told), 201: _json("On record.", told)},
+                (400, 401, 404, 413, 415, 422),
+                parameters=one,
+                requestBody=_body(_ref("Learnt")),
+            )
+        },
+    }
+
+
+def _read(name: str, summary: str, schema: Json) -> Json:
+    return _operation(
+        name, summary, {200: _json(f"{summary}.", schema)}, (401, 404), parameters=[_in_path("id", DELIVERY_ID)]
+    )
+
+
+def _reports() -> Json:
+    cursor = {"type": "string", "pattern": "^[0-9]{1,18}$", "default": "0"}
+    limit = {"type": "integer", "minimum": 1, "maximum": MOST_REPORTS, "default": 100}
+    return {
+        "/v1/reports": {
+            "get": _operation(
+                "readReports",
+                "Reports after a cursor, in the order in which they were recorded",
+                {200: _json("Reports.", _object({"reports": _list(_ref("Report")), "next": cursor}))},
+                (401, 422),
+                parameters=[
+                    _in_query("after", "The next of the answer before.", cursor),
+                    _in_query("limit", "How many at most.", limit),
+                ],
+            )
+        },
+        "/v1/reconciliation": {
+            "get": _operation(
+                "reconcile",
+                "Counts and a digest of what was recorded from an instant on and before another",
+                {200: _json("The counts.", _ref("Reconciliation"))},
+                (401, 422),
+                parameters=[
+                    _in_query("from", "The first instant.", _ref("instant"), required=True),
+                    _in_query("to", "The first instant after it.", _ref("instant"), required=True),
+                ],
+            )
+        },
+    }
+
+
+def _providers() -> Json:
+    operation = _operation(
+        "callBack",
+        "A provider's message, let in as that provider proves itself",
+        {200: {"description": "Kept; the body is what that provider expects.", "content": {"*/*": {}}}},
+        (401, 404, 413),
+        parameters=[_in_path("channel", {"type": "string", "pattern": "^[a-z_]{1,40}$"})],
+        requestBody={"required": True, "content": {"application/json": {"schema": {}}}},
+        security=[],
+    )
+    return {"/callbacks/{channel}": {"post": operation}}
+
+
+def _operators() -> Json:
+    status = _json("Its state.", _object({"status": TEXT}))
+    text = {"description": "Prometheus text format.", "content": {"text/plain": {"schema": TEXT}}}
+    document = _json("This document.", {"type": "object"})
+    ready = _operation("readReady", "Is it ready?", {200: status, 503: status}, security=[])
+    return {
+        "/healthz": {"get": _operation("readHealth", "Is it alive?", {200: status}, security=[])},
+        "/readyz": {"get": ready},
+        "/metrics": {"get": _operation("readMetrics", "How is it doing?", {200: text}, security=[])},
+        "/openapi.json": {"get": _operation("readOpenapi", "What does it offer?", {200: document}, security=[])},
+    }
+
+
+# --- schemas ---------------------------------------------------------------------------------------------------------
+
+
+def _schemas() -> Json:
+    return {
+        **_submission_schemas(),
+        **_answers(),
+        "Problem": _problem(),
+        "Withdrawal": _object({"by": _line(100), "reason": _line(LONGEST_REASON)}),
+        "Learnt": _learnt(),
+        "Person": _person(),
+    }
+
+
+def _submission_schemas() -> Json:
+    """The published JSON Schema of a submission (docs/schemas), its definitions among the components."""
+    text = (files(__package__) / "schemas" / "submission.schema.json").read_text("utf-8")
+    schema = json.loads(text.replace('"#/$defs/', '"#/components/schemas/'))
+    definitions = schema.pop("$defs")
+    return {"Submission": {name: value for name, value in schema.items() if not name.startswith("$")}, **definitions}
+
+
+def _line(most: int) -> Json:
+    return {"type": "string", "minLength": 1, "maxLength": most}
+
+
+def _problem() -> Json:
+    fault = _object({"pointer": TEXT, "code": TEXT, "message": TEXT})
+    parts = {"type": TEXT, "title": TEXT, "status": COUNT, "detail": TEXT, "errors": _list(fault), "instance": TEXT}
+    return _object(parts, optional=("instance",))
+
+
+def _answers() -> Json:
+    line = {
+        "delivery_id": DELIVERY_ID,
+        "state": {"enum": [state.value for state in State]},
+        "outcome": _or_null({"enum": [outcome.value for outcome in Outcome]}),
+        "effective_date": _or_null(DAY),
+    }
+    accepted = _list(_object({"delivery_id": DELIVERY_ID, "recipient": TEXT}))
+    return {
+        "Accepted": _object({"submission_id": DELIVERY_ID, "deliveries": accepted}),
+        "SubmissionState": _object(
+            {"submission_id": DELIVERY_ID, "source": TEXT, "id": TEXT, "accepted_at": INSTANT}
+            | {"deliveries": _list(_object(line))}
+        ),
+        "Stored": _object({"sha256": DIGEST, "size": COUNT}),
+        "Route": _route(),
+        "Delivery": _delivery(),
+        "Effect": _effect(),
+        "EffectView": _object(
+            {"delivery_id": DELIVERY_ID, "as_of": INSTANT, "state": line["state"], "rulebook": TEXT}
+            | {"documents": _list(_ref("Effect")), "facts": _list(_fact_told())}
+        ),
+        "Events": _object(
+            {
+                "delivery_id": DELIVERY_ID,
+                "events": _list(
+                    _object(
+                        {"seq": COUNT, "kind": TEXT, "at": INSTANT, "recorded_at": INSTANT, "data": {"type": "object"}}
+                    )
+                ),
+            }
+        ),
+        "Report": _object(
+            dict.fromkeys(("specversion", "type", "source", "id", "datacontenttype"), TEXT)
+            | {"time": INSTANT, "data": {"type": "object"}}
+        ),
+        "Reconciliation": _object(
+            {"from": INSTANT, "to": INSTANT, "count": COUNT, "kinds": {"type": "object", "additionalProperties": COUNT}}
+            | {"digest": DIGEST, "last": _or_null(TEXT)}
+        ),
+    }
+
+
+def _route() -> Json:
+    step = {"address": TEXT, "channel": {"enum": list(words.CHANNELS)}, "not_before": INSTANT, "wait": COUNT}
+    why = {"reason": TEXT, "grounds": _list(TEXT)}
+    return _object(
+        {"recipient": TEXT, "steps": _list(_object(step | why)), "rejected": _list(_object({"address": TEXT} | why))}
+    )
+
+
+def _delivery() -> Json:
+    document = {"id": TEXT, "type": {"enum": list(words.DOCUMENT_TYPES)}, "title": TEXT, "sha256": DIGEST}
+    document |= {"pages": COUNT, "size": COUNT, "sealed_sha256": _or_null(DIGEST)}
+    attempt = {"id": TEXT, "address": TEXT, "channel": TEXT, "number": COUNT, "role": TEXT, "announced_at": INSTANT}
+    attempt |= {"tries": COUNT, "answer": TEXT, "answered_at": _or_null(INSTANT), "references": _list(TEXT)}
+    task = {"id": TEXT, "kind": TEXT, "reason": TEXT, "owner": TEXT, "opened_at": INSTANT, "due_at": INSTANT}
+    task |= {"proposal": _or_null(TEXT), "attempt": _or_null(TEXT)}
+    return _object(
+        {
+            "delivery_id": DELIVERY_ID,
+            "submission_id": DELIVERY_ID,
+            "version": COUNT,
+            "state": {"enum": [state.value for state in State]},
+            "accepted_at": INSTANT,
+            "needed_by": _or_null(INSTANT),
+            "withdrawn_at": _or_null(INSTANT),
+            "case": _ref("case"),
+            "recipient": _object({"id": TEXT, "role": TEXT, "kind": TEXT, "name": TEXT}),
+            "documents": _list(_object(document)),
+            "route": _or_null(_ref("Route")),
+            "attempts": _list(_object(attempt)),
+            "tasks": _list(_object(task)),
+            "effects": _list(_ref("Effect")),
+            "proofs": _list(_object({"number": TEXT, "sha256": DIGEST})),
+        }
+    )
+
+
+def _effect() -> Json:
+    return _object(
+        {
+            "document": TEXT,
+            "outcome": {"enum": [outcome.value for outcome in Outcome]},
+            "effective_date": _or_null(DAY),
+            "grounds": _list(TEXT),
+            "next": _or_null(TEXT),
+            "flags": {"type": "object", "additionalProperties": {"type": ["boolean", "string"]}},
+            "rule": _or_null(TEXT),
+            "explanation": TEXT,
+            "explanation_zh": TEXT,
+        }
+    )
+
+
+def _fact_told() -> Json:
+    """A fact that stands: what was not recorded of it is left out."""
+    parts = {"kind": TEXT, "at": INSTANT, "recorded_at": _or_null(INSTANT)}
+    return _object(parts, closed=False)
+
+
+def _person() -> Json:
+    flags = dict.fromkeys(("adult", "cohabiting", "opposing_party"), FLAG)
+    more = {"representative": _or_null(_line(40)), "name": _or_null(_line(100))}
+    return _object({"relation": {"enum": list(words.RELATIONS)}} | flags | more, optional=(*flags, *more))
+
+
+def _learnt() -> Json:
+    evidence = {"sha256": DIGEST, "media_type": {"enum": list(EVIDENCE_TYPES)}, "content": _or_null(TEXT)}
+    return _object(
+        {
+            "fact": {"oneOf": [_fact(kind, has) for kind, has in words.FACT_FIELDS.items()]},
+            "by": _line(100),
+            "reason": _or_null(_line(LONGEST_REASON)),
+            "evidence": _or_null(_object(evidence, optional=("content",))),
+        },
+        optional=("reason", "evidence"),
+    )
+
+
+_FACT_PARTS: Mapping[str, Json] = {
+    "address": _line(40),
+    "by": _ref("Person"),
+    "act": {"enum": list(words.ACTS)},
+    "claim": {"enum": list(words.CLAIMS)},
+    "decided_by": {"enum": list(words.DECIDERS)},
+    "carrier": {"enum": list(words.CARRIERS)},
+    "means": {"enum": list(words.CONTACT_MEANS)},
+    "noted_on": _or_null(_ref("date")),
+    "court_received_on": _ref("date"),
+    "matches_document": FLAG,
+    "id_on_receipt": FLAG,
+    "relation_on_receipt": FLAG,
+    "noted": FLAG,
+    "identity_proven": FLAG,
+}
+
+
+def _fact(kind: str, has: tuple[str, ...]) -> Json:
+    own = {name: _FACT_PARTS.get(name) or _by_kind(kind, name) for name in has}
+    attempt = _or_null({"type": "integer", "minimum": 1, "maximum": MOST_ATTEMPTS, "default": 1})
+    parts = {"kind": {"const": kind}, "at": _ref("instant"), "address": _or_null(_line(40)), "attempt": attempt} | own
+    loose = [name for name, schema in own.items() if schema == FLAG or name == "noted_on"]
+    return _object(parts, optional=("attempt", *loose, *(() if "address" in has else ("address",))))
+
+
+def _by_kind(kind: str, name: str) -> Json:
+    if name == "reason":
+        return {"enum": list(words.RETURN_REASONS if kind == "returned" else words.CLAIMS)}
+    return {"enum": ["nobody_home"] if kind == "delivery_attempt" else list(words.CONTACT_RESULTS)}
+
+
+if __name__ == "__main__":
+    sys.stdout.buffer.write(served())
