@@ -12,7 +12,8 @@ The rig starts the counterpart on port 0 with a `SteppingClock` (this file), whi
 what arrives (listener, callback, bind) in a `Basket`, and knows nothing about the single tests. `consignment(script)`
 makes a fresh attempt at a fresh address and gives the counterpart the script for it. `consign()` (this file) helps.
 
-A story that a wire cannot tell is switched off in the subclass, with the reason: `test_a_report_that_is_taken_back = None`.
+A story that a wire cannot tell is switched off in the subclass, with the reason beside it:
+`test_a_report_that_is_taken_back = None`.
 """
 
 from __future__ import annotations
