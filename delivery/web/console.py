@@ -64,7 +64,9 @@ async def _nowhere(desk: Desk) -> web.Response:
 
 async def _tasks(desk: Desk) -> web.Response:
     rows = await desk.console.journal.tasks(desk.clerk.court)
-    return desk.page("tasks", tasks=rows, now=desk.console.clock.now(), proposal_word=proposal_word)
+    return desk.page(
+        "tasks", tasks=rows, now=desk.console.clock.now(), proposal_word=proposal_word, reason_words=reason_words
+    )
 
 
 async def _deliveries(desk: Desk) -> web.Response:
@@ -133,7 +135,18 @@ def _words(desk: Desk) -> dict[str, Any]:
         "word_for": decisions.word_for,
         "may_decide": lambda task: decisions.may_decide(task, desk.clerk.role),
         "proposal_word": proposal_word,
+        "reason_words": reason_words,
     }
+
+
+def reason_words(kind: str, reason: str, desk: Desk) -> tuple[str, str]:
+    """Why a task is open, in the reader's language; and, where that is only the gist, the service's own sentence."""
+    if desk.text.language == "en":
+        return reason, ""
+    for rule in desk.console.book.rules:
+        if rule.says == reason:
+            return rule.says_zh, ""
+    return (desk.text(f"why.{kind}"), reason) if kind in desk.text.catalogue["why"] else (reason, "")
 
 
 def proposal_word(proposal: str | None, desk: Desk) -> str:

@@ -41,9 +41,7 @@ HEADERS: Mapping[str, str] = {
 }
 """On every page and file: neither a cache nor a referrer learns a link (design.md §5.12)."""
 
-MONTHS = (
-    "January February March April May June July August September October November December".split()  # noqa: SIM905 — read aloud
-)
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "June", "July", "Aug", "Sept", "Oct", "Nov", "Dec")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -126,7 +126,7 @@ def _details(event: Event, delivery: Delivery, text: Text) -> Iterator[tuple[str
         case events.RenewalAsked(address=address):
             yield "address", address_words(delivery.recipient.address(address), text)
         case events.TaskOpened(task=task):
-            yield "words", text.word("task", task.kind)
+            yield "task", text.word("task", task.kind)
             yield "reason", task.reason
             yield "due", text.time(task.due_at)
         case events.TaskClosed(decision=decision, by=by, reason=reason):

@@ -93,6 +93,7 @@ def shoot(request: pytest.FixtureRequest) -> Shoot:
     size, locale = request.node.callspec.params["context"]
 
     async def take(page: Page, name: str) -> None:
+        await page.evaluate("window.scrollTo(0, 0)")
         PICTURES.mkdir(parents=True, exist_ok=True)
         await page.screenshot(path=PICTURES / f"{name}-{size}-{locale}.png", full_page=True)
         assert await _ask(page, LAYOUT) == []
@@ -223,6 +224,19 @@ async def test_a_clerk_decides(stage: Stage, page: Page, shoot: Shoot) -> None:
     await page.wait_for_url(f"**/deliveries/{delivery}")
     assert await stage.facts(delivery) == ["read", "official_confirmation"]
     await shoot(page, "console-decided")
+
+
+async def test_in_the_dark(stage: Stage, browser: Browser) -> None:
+    link = await stage.link(await stage.send(await stage.delivery(person())))
+    context = await browser.new_context(
+        color_scheme="dark", base_url=stage.base_url, locale="zh-CN", viewport=SIZES["phone"], java_script_enabled=False
+    )
+    page = await context.new_page()
+    await page.goto(link)
+    assert await _ask(page, CONTRAST) == []
+    await _identify(page, link, LAST6)
+    assert await _ask(page, CONTRAST) == []
+    await page.screenshot(path=PICTURES / "documents-phone-dark.png", full_page=True)
 
 
 async def _a_busy_court(stage: Stage) -> tuple[str, str]:
