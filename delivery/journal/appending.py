@@ -172,7 +172,7 @@ async def write_references(batch: Batch, found: Sequence[Reference]) -> None:
     if not found:
         return
     names = ("channel", "reference", "attempt")
-    rows = [dict(zip(names, reference, strict=True)) | {"recorded_at": batch.now} for reference in found]
+    rows = [dict(zip(names, reference, strict=True)) for reference in found]
     await batch.connection.execute(batch.insert(references), rows)
     keys = padded([(channel, reference) for channel, reference, _ in found])
     waiting = select(receipt_keys.c.receipt).where(tuple_(receipt_keys.c.channel, receipt_keys.c.reference).in_(keys))

@@ -11,7 +11,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
-from obstore.exceptions import AlreadyExistsError
 from obstore.store import ObjectStore as Bucket
 
 from delivery.journal.errors import DocumentBroken
@@ -68,7 +67,7 @@ class Files:
         return _checked(content, sha256)
 
     async def has(self, sha256: str) -> bool:
-        return await asyncio.to_thread((self._folder / _name(sha256)).is_file)
+        return bool(_DIGEST.fullmatch(sha256)) and await asyncio.to_thread((self._folder / _name(sha256)).is_file)
 
     def _write(self, target: Path, content: bytes) -> None:
         """A reader sees the whole file or none: it gets its name only when its bytes are on the disk."""
@@ -124,8 +123,7 @@ class ObjectStore:
 
     async def put(self, content: bytes) -> str:
         sha256 = digest_of(content)
-        with suppress(AlreadyExistsError):
-            await self._bucket.put_async(_name(sha256), content, mode="create")
+        await self._bucket.put_async(_name(sha256), content)  # over itself, at worst: one name, one content
         return sha256
 
     async def get(self, sha256: str) -> bytes:
@@ -137,8 +135,10 @@ class ObjectStore:
         return _checked(content, sha256)
 
     async def has(self, sha256: str) -> bool:
+        if not _DIGEST.fullmatch(sha256):
+            return False
         try:
             await self._bucket.head_async(_name(sha256))
-        except (FileNotFoundError, KeyError):
+        except FileNotFoundError:
             return False
         return True

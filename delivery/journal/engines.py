@@ -11,6 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 BUSY_MILLISECONDS = 15_000
 """How long SQLite waits for another process (`songda show` beside a running service) before it gives up."""
 
+_DISCREET: dict[str, Any] = {"hide_parameters": True}
+"""An error's text goes to logs; what was to be written (names, addresses, answers) does not."""
+
 
 @dataclass(frozen=True, slots=True)
 class Engines:
@@ -32,7 +35,7 @@ def open_engines(url: str) -> Engines:
     """Engines for `sqlite+aiosqlite:///FILE` or `postgresql+asyncpg://…`. Raises ValueError for anything else."""
     kind = make_url(url).get_backend_name()
     if kind == "postgresql":
-        engine = create_async_engine(url, pool_size=10, max_overflow=10, pool_pre_ping=True)
+        engine = create_async_engine(url, pool_size=10, max_overflow=10, pool_pre_ping=True, **_DISCREET)
         return Engines(reading=engine, writing=engine)
     if kind == "sqlite" and make_url(url).database not in (None, "", ":memory:"):
         return Engines(
@@ -42,7 +45,7 @@ def open_engines(url: str) -> Engines:
 
 
 def _sqlite(url: str, begin: str, **options: Any) -> AsyncEngine:
-    engine = create_async_engine(url, **options)
+    engine = create_async_engine(url, **options, **_DISCREET)
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
 
     @event.listens_for(engine.sync_engine, "begin")

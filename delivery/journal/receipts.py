@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Row, exists, select, tuple_, update
+from sqlalchemy import Row, Select, exists, func, select, tuple_, update
 
 from delivery.core.ports import RawReceipt
 from delivery.journal.encoding import decode_json, encode_json
@@ -70,9 +70,9 @@ class Receipts(Store):
 
     async def unread(self, limit: int) -> list[tuple[str, RawReceipt]]:
         """Receipts to be read now, in the order in which they came: new ones, and orphans whose time has come again."""
-        due = raw_receipts.c.read_at <= self._clock.now()
-        order = (raw_receipts.c.read_at, raw_receipts.c.position)
-        rows = await self._rows(select(raw_receipts).where(due).order_by(*order).limit(limit))
+        known_to = await self._scalar(select(func.max(references.c.position))) or 0
+        rows = await self._rows(to_read(self._clock.now(), limit))
+        self._known_to |= {row.id: known_to for row in rows}
         return [(row.id, _raw(row)) for row in rows]
 
     async def settle(
@@ -87,10 +87,11 @@ class Receipts(Store):
         """Say what became of it. `keys`: the (channel, reference) pairs an orphan waits for; `retry_at`: read it again
         then.
         """
+        known_to = self._known_to.pop(receipt_id, 0)
 
         async def job(batch: Batch) -> None:
-            # The reference may have been written between the reader's look and now; then nobody would wake this orphan.
-            again = state == "orphan" and await _any_known(batch, keys)
+            # A reference may have been written between the reader's look and now; then nobody would wake this orphan.
+            again = state == "orphan" and await _any_known(batch, keys, since=known_to)
             values = {
                 "state": "new" if again else state,
                 "delivery": delivery,
@@ -106,7 +107,7 @@ class Receipts(Store):
         again.
         """
         found = (references.c.channel == channel, references.c.reference == reference)
-        latest = references.c.recorded_at.desc()
+        latest = references.c.position.desc()
         attempt: str | None = await self._scalar(select(references.c.attempt).where(*found).order_by(latest).limit(1))
         return attempt
 
@@ -126,11 +127,16 @@ class Receipts(Store):
         return [_raw_row(row) for row in rows]
 
 
-async def _any_known(batch: Batch, keys: Sequence[tuple[str, str]]) -> bool:
+def to_read(now: datetime, limit: int) -> Select[Any]:
+    order = (raw_receipts.c.read_at, raw_receipts.c.position)
+    return select(raw_receipts).where(raw_receipts.c.read_at <= now).order_by(*order).limit(limit)
+
+
+async def _any_known(batch: Batch, keys: Sequence[tuple[str, str]], *, since: int) -> bool:
     if not keys:
         return False
     known = tuple_(references.c.channel, references.c.reference).in_(padded(keys))
-    return bool(await batch.connection.scalar(select(exists().where(known))))
+    return bool(await batch.connection.scalar(select(exists().where(known, references.c.position > since))))
 
 
 async def _wait_for(batch: Batch, receipt_id: str, keys: Sequence[tuple[str, str]]) -> None:

@@ -70,7 +70,7 @@ class Reports(Store):
         """What that sink has not confirmed, oldest first, so in order per delivery. Leaves out the (court, client) in
         `skip`.
         """
-        query = _open(sink)
+        query = still_open(sink)
         if skip:
             query = query.where(tuple_(reports.c.court, reports.c.client).not_in(padded(list(skip))))
         return [_report(row) for row in await self._rows(query.limit(limit))]
@@ -104,7 +104,8 @@ def _done_to(sink: str) -> Any:
     return func.coalesce(select(sinks.c.done_to).where(sinks.c.sink == sink).scalar_subquery(), 0)
 
 
-def _open(sink: str) -> Select[Any]:
+def still_open(sink: str) -> Select[Any]:
+    """The reports that a sink has not confirmed, oldest first."""
     confirmed = (publications.c.sink == sink) & (publications.c.position == reports.c.position)
     return (
         select(reports)
@@ -116,7 +117,7 @@ def _open(sink: str) -> Select[Any]:
 
 async def _move_on(batch: Batch, sink: str) -> None:
     """Everything before the first open report needs no row of its own any more."""
-    first = await batch.connection.scalar(_open(sink).with_only_columns(reports.c.position).limit(1))
+    first = await batch.connection.scalar(still_open(sink).with_only_columns(reports.c.position).limit(1))
     last = await batch.connection.scalar(select(func.max(reports.c.position)))
     done_to = (last or 0) if first is None else first - 1
     await batch.connection.execute(batch.insert(sinks).values(sink=sink, done_to=0))

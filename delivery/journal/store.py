@@ -34,6 +34,7 @@ class Store:
         self._engines, self._writer, self._bell = engines, writer, bell
         self._clock, self._machine_now = clock, machine_now
         self._leases: dict[str, Lease] = {}
+        self._known_to: dict[str, int] = {}
         self._seen = bell.count
 
     async def _rows(self, statement: Executable) -> Sequence[Row[Any]]:

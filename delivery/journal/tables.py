@@ -165,14 +165,12 @@ tasks = Table(
 _OPEN = tasks.c.closed_at.is_(None)
 Index("ix_tasks_court_due_at", tasks.c.court, tasks.c.due_at, sqlite_where=_OPEN, postgresql_where=_OPEN)
 
-references = Table(
+references = _positioned(
     "attempt_references",
-    metadata,
     Column("channel", Text, nullable=False),
     Column("reference", Text, nullable=False),
     Column("attempt", Text, nullable=False),
-    Column("recorded_at", Instant, nullable=False),
-    PrimaryKeyConstraint("channel", "reference", "attempt"),
+    UniqueConstraint("channel", "reference", "attempt"),
 )
 
 raw_receipts = _positioned(

@@ -56,11 +56,13 @@ def _guard_postgres() -> None:
 def _attempt_references() -> None:
     op.create_table(
         "attempt_references",
+        sa.Column("position", POSITION, autoincrement=True, nullable=False),
         sa.Column("channel", sa.Text(), nullable=False),
         sa.Column("reference", sa.Text(), nullable=False),
         sa.Column("attempt", sa.Text(), nullable=False),
-        sa.Column("recorded_at", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("channel", "reference", "attempt", name="pk_attempt_references"),
+        sa.PrimaryKeyConstraint("position", name="pk_attempt_references"),
+        sa.UniqueConstraint("channel", "reference", "attempt", name="uq_attempt_references_channel_reference_attempt"),
+        sqlite_autoincrement=True,
     )
 
 
