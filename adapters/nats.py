@@ -185,7 +185,7 @@ class NatsCaseSystem:
             return self._client
 
     async def _connect(self) -> Client:
-        """The library's own reconnection is off: its task can outlive close(), and it buffers what is said meanwhile."""
+        """The library's own reconnection is off: its task can outlive close(), and buffers what is said meanwhile."""
 
         async def told(fault: Exception) -> None:
             log.warning("queue_fault", fault=type(fault).__name__)

@@ -254,6 +254,7 @@ async def test_the_server_goes_and_comes_back(tmp_path: Path) -> None:
         with servers.nats_server(tmp_path, port=port) as address:
             await told(address, b"one")
             assert await soon(journal.handed_over.get()) == b"one"
+            await settled(queue)
         with pytest.raises((OSError, TimeoutError)):
             await queue.publish(Outgoing(id="R1", court=COURT, client="case-system", body=b""))
         with servers.nats_server(tmp_path, port=port) as address:
