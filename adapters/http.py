@@ -75,6 +75,7 @@ class HttpClient:
     async def close(self) -> None:
         if self._session is not None:
             await self._session.close()
+            self._session = None
 
     async def post(
         self,

@@ -259,7 +259,7 @@ def test_an_unknown_operation_is_unclear_and_transit_is_not() -> None:
 def test_a_push_without_the_second_code_is_no_fact_yet(operation: str) -> None:
     bare, full = told(operation, push=True), told(operation, detail="10" if operation == "704" else "4")
     assert (bare.fact, bare.unclear, bare.code) == (None, None, f"incomplete/{operation}")
-    assert bare.key != full.key, "the explanation is no repeat"
+    assert len({bare.key, full.key, told(operation).key}) == 3, "the explanation is no repeat"
     assert full.code.split("/")[0] == operation
 
 
@@ -323,6 +323,17 @@ def test_the_law_of_tries_and_days_is_not_here() -> None:
 # --- over the wire ---------------------------------------------------------------------------------------------------
 
 
+class Ringing(Basket):
+    """Rings when something has arrived."""
+
+    news: asyncio.Event | None = None
+
+    async def receive(self, raw: RawReceipt) -> None:
+        await super().receive(raw)
+        if self.news is not None:
+            self.news.set()
+
+
 class EmsRig:
     """The channel, the counterpart, and a web server that keeps pushes as the service does."""
 
@@ -331,7 +342,7 @@ class EmsRig:
     cancels = repeatable = True
     parts = 1
 
-    def __init__(self, counterpart: EmsCounterpart, clock: SteppingClock, channel: EmsChannel, basket: Basket) -> None:
+    def __init__(self, counterpart: EmsCounterpart, clock: SteppingClock, channel: EmsChannel, basket: Ringing) -> None:
         self.counterpart, self.clock, self.channel, self.basket = counterpart, clock, channel, basket
         self.scripts: dict[str, Script] = {}
         self._count = 0
@@ -377,7 +388,7 @@ async def served(post: Any) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def ems(**more: Any) -> AsyncIterator[EmsRig]:
-    clock, basket = SteppingClock(), Basket()
+    clock, basket = SteppingClock(), Ringing()
     default = parse_script("taken")
     own = {"key": KEY, "sender_no": SENDER_NO, "authorization": AUTHORIZATION}
     scripts: dict[str, Script] = {}
@@ -734,6 +745,7 @@ def test_a_push_is_kept_in_the_carriers_words_and_thanked_for(as_form: bool, suf
         json.dumps(push(logitcsInterface="|$4|")).encode(),
         json.dumps(push(logitcsInterface=["x"])).encode(),
         json.dumps(push(REPORT + " " * 70000)).encode(),
+        json.dumps(push(more=" " * 70000)).encode(),
     ],
 )
 def test_forged_broken_or_oversized_pushes_are_nobodys(body: bytes) -> None:
@@ -757,6 +769,39 @@ def test_a_spoilt_envelope_never_passes_as_another_report(place: int, change: in
     sealed[place % len(sealed)] ^= change
     spoilt = push(logitcsInterface="|$4|" + base64.b64encode(bytes(sealed)).decode())
     assert accepted(json.dumps(spoilt).encode()).raw is None
+
+
+async def test_a_follow_up_asks_again_while_the_track_knows_nothing_yet() -> None:
+    item = {"waybillNo": "1000000000001", "opCode": "704", "opTime": NOON, "deliverCode": "10"}
+    left = [reply(body=""), "<html>", reply(body=json.dumps({"responseItems": [item]}))]
+
+    async def post(_: web.Request) -> web.Response:
+        return web.Response(body=left.pop(0))
+
+    basket = Basket()
+    async with served(post) as url:
+        ours = EmsChannel(settings(url), clock=SteppingClock())
+        bare = json.dumps(item | {"deliverCode": None, "orderNo": order_number("d.a1.1")})
+        EmsCallback(settings(), channel=ours).accept(
+            headers={}, body=json.dumps(push(bare)).encode(), received_at=START
+        )
+        listening = asyncio.create_task(ours.listen(basket))
+        await ours.caught_up()
+        listening.cancel()
+        await ours.close()
+    (found,) = [receipt for raw in basket.raws for receipt in ours.read(raw)]
+    assert (found.code, found.attempt, left) == ("704/10", "d.a1.1", [])
+
+
+async def test_the_counterpart_reports_by_itself_when_the_time_has_come() -> None:
+    async with ems(codes_in_push=True) as rig:
+        consignment = rig.consignment("taken; 0s posted")
+        arrived = asyncio.Event()
+        rig.basket.news = arrived
+        await rig.channel.send(consignment)
+        await asyncio.wait_for(arrived.wait(), 10)
+        await rig.settle()
+        assert (len(rig.basket.raws), rig.counterpart.next_due()) == (1, None)
 
 
 async def test_a_bare_push_is_followed_up_until_the_track_explains_it(rig: EmsRig) -> None:

@@ -111,7 +111,7 @@ async def test_too_many_requests_without_a_short_wish_is_the_journals(client: Ht
 
 @pytest.mark.parametrize("status", [301, 307, 400, 401, 403, 404, 422])
 async def test_refused(client: HttpClient, status: int) -> None:
-    async with provider(answers(status, Location="/elsewhere")) as there:
+    async with provider(answers(status, Location="/elsewhere", Retry_After="0")) as there:
         with pytest.raises(HttpRefused, match=str(status)):
             await client.post("call", there.url, body=b"x")
     assert len(there.bodies) == 1, "neither sent on nor sent again"
