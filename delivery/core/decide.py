@@ -333,7 +333,7 @@ def _news_tasks(delivery: Delivery, book: Rulebook, now: datetime) -> Iterator[T
             yield _task(delivery, kind, about, reason, book, now)
 
 
-BY_PAGES = frozenset({"wrong_content", "second_factor_failed"})
+BY_PAGES = frozenset({"not_me", "wrong_content", "second_factor_failed"})
 """Tasks that the recipient's pages open; only a person closes them."""
 
 
