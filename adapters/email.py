@@ -29,7 +29,7 @@ from html import escape
 from importlib.resources import files
 from string import Template
 from typing import Literal, TypeAlias
-from urllib.parse import urlsplit
+from urllib.parse import urljoin
 from weakref import WeakSet
 
 import aiosmtplib
@@ -226,9 +226,9 @@ class EmailChannel:
         text, html = _bodies(self._words(consignment), notices, subject)
         message.set_content(text, cte="base64")
         message.add_alternative(html, subtype="html", cte="base64")
-        message["Content-Language"] = "zh-CN, en"
         for enclosure in consignment.enclosures if attached else ():
             message.add_attachment(enclosure.content, "application", "pdf", filename=_filename(enclosure))
+        message["Content-Language"] = "zh-CN, en"  # last: adding a part moves the Content-* headers into the first one
         return message.as_bytes()
 
     def _subject(self, consignment: Consignment) -> str:
@@ -248,7 +248,7 @@ class EmailChannel:
         if consignment.link is None:
             raise ValueError("an e-mail carries a link")
         words = {"court": consignment.court_name, "code": consignment.check_code, "link": consignment.link}
-        return words | {"host": urlsplit(consignment.link).netloc, "hotline": self._settings.hotline}
+        return words | {"site": urljoin(consignment.link, "/"), "hotline": self._settings.hotline}
 
     # How an attempt is named on the wire.
 
@@ -462,7 +462,7 @@ def _original(part: Mail) -> Mail:
 
 
 def _header(mail: Mail, name: str) -> str:
-    """One line of printable text; the address type before the `;` of RFC 3464 fields stays."""
+    """One line of printable text."""
     return " ".join("".join(c if c.isprintable() else " " for c in str(mail.get(name, ""))).split())
 
 

@@ -21,6 +21,7 @@ import pytest
 from adapters.counterparts.smtp import SmtpCounterpart
 from adapters.email import EmailChannel, EmailSettings
 from adapters.simulated import ScriptError, parse_script
+from delivery.clock import RehearsalClock
 from delivery.core.model import Address, Receipt
 from delivery.core.ports import Answer, Consignment, Later, RawReceipt, Refused, Taken, Unknown
 from tests import servers
@@ -163,7 +164,7 @@ def bodies(message: EmailMessage) -> tuple[str, str]:
 
 
 async def test_text_and_html_tell_who_writes_and_how_to_check_it(rig: EmailRig) -> None:
-    message = await received(rig, to("li.si@party.test"))
+    message = await received(rig, to("li.si@party.test", attach=True))
     for body in bodies(message):
         for wanted in (COURT_NAME, CHECK_CODE, LINK, "https://songda.invalid/", "12368", "怎么做", "What to do"):
             assert wanted in body
@@ -211,7 +212,8 @@ async def test_a_rehearsal_and_a_reminder_say_so() -> None:
 async def test_what_a_court_is_called_is_text_and_no_markup(rig: EmailRig) -> None:
     consignment = replace(to("li.si@party.test"), court_name="<b>$link & 法院</b>")
     _, html = bodies(await received(rig, consignment))
-    assert "&lt;b&gt;$link &amp; 法院&lt;/b&gt;" in html
+    assert "&lt;b&gt;$link &amp; 法院&lt;/b&gt;</h1>" in html
+    assert "<b>" not in html
 
 
 async def test_a_second_try_carries_the_same_names(rig: EmailRig) -> None:
@@ -373,7 +375,7 @@ async def test_tls_and_login(
             there.port, host="localhost", security=security, ca_file=str(certificate / "cert.pem"), timeout=0.5, **login
         )
         assert type(await ours.send(to("li.si@party.test"))) is kind
-        stranger = channel(there.port, host="localhost", security=security, timeout=2.0, **login)
+        stranger = channel(there.port, host="localhost", security=security, timeout=0.5, **login)
         assert isinstance(await stranger.send(to("li.si@party.test")), Later), "an unknown certificate"
     finally:
         await there.stop()
@@ -700,6 +702,15 @@ def test_a_mail_built_to_keep_a_parser_busy() -> None:
             channel().read(replace(raw("postfix-failed"), body=body))
 
 
+def test_only_the_beginning_of_a_mail_is_parsed() -> None:
+    body = raw("postfix-failed").body
+    (receipt,) = channel().read(replace(raw("postfix-failed"), body=body + b"x" * 1_000_000))
+    assert receipt.code == "failed 5.1.1"
+    padded = body.replace(b"\r\n\r\n", b"\r\n\r\n" + b"x" * 1_000_000 + b"\r\n", 1)
+    (receipt,) = channel().read(replace(raw("postfix-failed"), body=padded))
+    assert receipt.code == "mail"
+
+
 def test_a_report_of_very_many_recipients_is_cut() -> None:
     block = b"\r\nFinal-Recipient: rfc822; x@y.test\r\nAction: failed\r\nStatus: 5.1.1\r\n"
     body = raw("postfix-failed").body.replace(
@@ -768,9 +779,8 @@ def test_what_smtp_cannot_say_is_a_fault_of_the_script(script: str) -> None:
         SmtpCounterpart(clock=SteppingClock(), scripts={}, default=parse_script(script), reports_to=("127.0.0.1", 1))
 
 
-async def test_the_counterpart_reports_by_itself_in_its_own_time(rig: EmailRig) -> None:
-    consignment = rig.consignment("taken; 1h arrived")
-    await rig.channel.send(consignment)
+async def test_the_counterpart_knows_what_is_due(rig: EmailRig) -> None:
+    await rig.channel.send(rig.consignment("taken; 1h arrived"))
     assert rig.counterpart.next_due() == START + timedelta(hours=1)
     assert rig.basket.raws == []
     rig.clock.forward(timedelta(hours=1))
@@ -779,7 +789,20 @@ async def test_the_counterpart_reports_by_itself_in_its_own_time(rig: EmailRig) 
     assert len(rig.basket.raws) == 1
 
 
+async def test_the_counterpart_reports_by_itself_when_its_clock_gets_there() -> None:
+    clock, box = RehearsalClock(START), Letterbox()
+    door = EmailChannel(settings(1), clock=clock)
+    async with listening(door, box) as port:
+        script = parse_script("taken; 1s arrived")
+        there = SmtpCounterpart(clock=clock, scripts={}, default=script, reports_to=("127.0.0.1", port))
+        await there.start()
+        await channel(there.port).send(to("li.si@party.test"))
+        (receipt,) = door.read(await asyncio.wait_for(box.news.get(), PATIENCE))
+        await there.stop()
+    assert receipt.code == "delivered 2.0.0"
+
+
 async def test_nothing_is_reported_that_nobody_asked_for() -> None:
     async with email_rig(dsn=False) as rig:
-        await rig.channel.send(rig.consignment("taken; 0s arrived"))
+        await rig.channel.send(rig.consignment("taken; 1h arrived"))
         assert rig.counterpart.next_due() is None
