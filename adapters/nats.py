@@ -14,6 +14,7 @@ import re
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from typing import Any
 
 import nats
 import nats.errors
@@ -122,8 +123,8 @@ class NatsCaseSystem:
     async def _take(self, message: Msg, submissions: Submissions) -> None:
         """Kept, or refused with a reason, and then acknowledged; else left for later."""
         try:
-            for answer in await self._handed_over(message, submissions):
-                await self._put(REJECTED, _beside(message.subject, "rejected"), answer, _identity(message, answer))
+            for index, answer in enumerate(await self._handed_over(message, submissions)):
+                await self._put(REJECTED, _beside(message.subject, "rejected"), answer, _identity(message, index))
             await message.ack_sync(timeout=self._settings.patience)
         except Exception as fault:  # noqa: BLE001 - whatever it was: not acknowledged, so it comes again
             await self._leave(message, fault)
@@ -267,24 +268,25 @@ def _beside(subject: str, last: str) -> str:
     return f"{subject.rpartition('.')[0]}.{last}"
 
 
-def _identity(message: Msg, answer: bytes) -> str:
-    """The same when the same message is refused again after a crash."""
-    return f"{message.metadata.sequence.stream}.{hashlib.sha256(answer).hexdigest()[:32]}"
+def _identity(message: Msg, index: int) -> str:
+    """The same when the same message is refused again after a crash: its place and instant in the stream."""
+    return f"{message.metadata.sequence.stream}.{message.metadata.timestamp.timestamp()}.{index}"
 
 
 def _rejected(message: Msg, code: str, said: str) -> bytes:
-    """For what never reached `submit_message`: a CloudEvent like all else. An original that is too large stays out."""
-    small = code != "too_large"
+    """For what never reached `submit_message` (docs/schemas/rejection.schema.json). What is too large stays out."""
+    data: dict[str, Any] = {
+        "faults": [{"pointer": "", "code": code, "message": said}],
+        "sha256": hashlib.sha256(message.data).hexdigest(),
+    }
+    if code != "too_large":
+        data["original_base64"] = base64.b64encode(message.data).decode()
     event = {
         "specversion": "1.0",
-        "type": "songda.rejected.v1",
+        "type": "songda.rejection.v1",
         "source": "/songda",
-        "id": _identity(message, message.data),
+        "id": _identity(message, 0),
         "datacontenttype": "application/json",
-        "data": {
-            "faults": [{"pointer": "", "code": code, "message": said}],
-            "sha256": hashlib.sha256(message.data).hexdigest(),
-            "original": base64.b64encode(message.data).decode() if small else None,
-        },
+        "data": data,
     }
-    return json.dumps(event, ensure_ascii=False).encode()
+    return json.dumps(event).encode()
