@@ -68,6 +68,7 @@ AT_ONCE = 50
 class _Report:
     """Something that happened to a message, and is due to be told at `due_at`, `times` times over."""
 
+    taken_at: datetime
     due_at: datetime
     happened_at: datetime
     what: str
@@ -92,9 +93,10 @@ class _Report:
 
     def _text(self) -> bytes:
         state, _, error = STATES[self.what, self.argument]
-        done = f"{self.happened_at.astimezone(ZONE):%y%m%d%H%M}"
-        report = f"id:{self.message_id} sub:001 dlvrd:{'001' if state == 'DELIVRD' else '000'} submit date:{done} "
-        return f"{report}done date:{done} stat:{state} err:{error} text:".encode("ascii")
+        taken, done = (f"{at.astimezone(ZONE):%y%m%d%H%M}" for at in (self.taken_at, self.happened_at))
+        dates = f"submit date:{taken} done date:{done}"
+        delivered = "001" if state == "DELIVRD" else "000"
+        return f"id:{self.message_id} sub:001 dlvrd:{delivered} {dates} stat:{state} err:{error} text:".encode("ascii")
 
     def _tlvs(self) -> list[smpp34.Tlv]:
         _, number, _ = STATES[self.what, self.argument]
@@ -197,7 +199,7 @@ class SmscCounterpart:
         """What the telephone shows: the messages of which all parts have been taken, oldest first."""
         whole = [parts for key, parts in self._parts.items() if key[0] == plain(number)]
         whole = [parts for parts in whole if len(parts) == next(iter(parts.values())).of]
-        return tuple(b"".join(parts[n].octets for n in sorted(parts)).decode("utf-16-be") for parts in whole)
+        return tuple(b"".join(parts[n].octets for n in sorted(parts)).decode("utf-16-be", "replace") for parts in whole)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         link = _Link(reader, writer)
@@ -257,7 +259,9 @@ class SmscCounterpart:
         if said.kind in ("lost", "lost_before"):
             link.drop()
         elif taken:
-            await self._tell([report for report in self._reports if report.message_id == message_id])
+            at_once = [each for each in self._reports if each.message_id == message_id and each.due_at <= each.taken_at]
+            if at_once:
+                await self._tell(at_once)
             link.write(_pack(RESPONSE | SUBMIT_SM, sequence, message_id.encode() + b"\0"))
         else:
             link.write(_pack(RESPONSE | SUBMIT_SM, sequence, status=_status(said)))
@@ -267,8 +271,8 @@ class SmscCounterpart:
         message_id, now = self._clock.new_id(), self._clock.now()
         self._parts[part.number, part.reference, part.joining][part.which] = part
         for event in script.happenings if submit.registered_delivery & 0x03 else ():
-            due, happened = now + event.reported_after, now + event.after
-            self._reports.append(_Report(due, happened, event.what, event.argument, event.times, message_id, submit))
+            when = (now, now + event.reported_after, now + event.after)
+            self._reports.append(_Report(*when, event.what, event.argument, event.times, message_id, submit))
         self._news.set()
         return message_id
 

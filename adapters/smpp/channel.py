@@ -77,6 +77,7 @@ class SmppChannel:
         return (receipts.read_receipt(raw, self._settings),)
 
     async def close(self) -> None:
+        """Unbind. Whoever listens is cancelled first, or binds anew."""
         if self._session is not None:
             await self._session.unbind()
 

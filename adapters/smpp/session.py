@@ -179,11 +179,14 @@ class Session:
 
 
 class Pace:
-    """How fast a bind may send: after a throttling a pause, then half as fast, then faster message by message."""
+    """How fast a bind may send: after a throttling a pause, then half as fast, then faster message by message.
+
+    `rate`: messages a second.
+    """
 
     def __init__(self, settings: SmppSettings) -> None:
         self._settings = settings
-        self._rate, self._pause = settings.rate, settings.pause_first
+        self.rate, self._pause = settings.rate, settings.pause_first
         self._next = self._paused_until = 0.0
 
     async def turn(self) -> None:
@@ -192,7 +195,7 @@ class Pace:
         mine = max(now, self._next, self._paused_until)
         if mine - now > self._settings.patience:
             raise NotNow("slowed", "the SMSC asked for fewer messages", mine - now)
-        self._next = mine + 1 / self._rate
+        self._next = mine + 1 / self.rate
         await asyncio.sleep(mine - now)
         if mine < self._paused_until:
             await self.turn()  # throttled while this one waited
@@ -201,14 +204,14 @@ class Pace:
         """Returns the seconds of the pause that are left. A window throttled at once is one warning."""
         now = asyncio.get_running_loop().time()
         if now >= self._paused_until:
-            self._rate = max(self._rate / 2, min(1.0, self._settings.rate))
+            self.rate = max(self.rate / 2, min(1.0, self._settings.rate))
             self._paused_until = now + self._pause
             self._pause = min(self._pause * 2, self._settings.pause_most)
-            log.warning("smpp.throttled", rate=self._rate)
+            log.warning("smpp.throttled", rate=self.rate)
         return self._paused_until - now
 
     def taken(self) -> None:
-        self._rate = min(self._settings.rate, self._rate + self._settings.rate / 50)
+        self.rate = min(self._settings.rate, self.rate + self._settings.rate / 50)
         self._pause = self._settings.pause_first
 
 

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from adapters.counterparts.smsc import SmscCounterpart
 from adapters.simulated import ScriptError, parse_script
 from adapters.smpp import SmppChannel, SmppSettings
+from adapters.smpp.session import Pace
 from adapters.smpp.text import split, write
 from delivery.core.model import Address, Receipt
 from delivery.core.ports import Consignment, Later, RawReceipt, Refused, Taken, Unknown
@@ -439,10 +440,11 @@ class NodeSmsc:
     async def next(self, event: str) -> dict[str, Any]:
         """The next happening of this name; others are passed over."""
         assert self._process.stdout
-        async for line in self._process.stdout:
-            happened = json.loads(line)
-            if happened["event"] == event:
-                return dict(happened)
+        async with asyncio.timeout(servers.PATIENCE):
+            async for line in self._process.stdout:
+                happened = json.loads(line)
+                if happened["event"] == event:
+                    return dict(happened)
         raise AssertionError(f"the server ended without {event}")
 
 
@@ -509,6 +511,7 @@ async def test_npm_reports_before_it_answers(node: NodeSmsc) -> None:
         assert (await node.next("heard"))["status"] == 0
         (early,) = met.read()
         assert early.attempt == "D1.a1.1", "our reference, and the number, while the answer is missing"
+        assert early.part is None, "it is all there is"
         node.do("answer", n=part["n"], id="m1")
         answer = await sending
         node.do("deliver", n=2, fields=npm_receipt("m1"))
@@ -516,6 +519,7 @@ async def test_npm_reports_before_it_answers(node: NodeSmsc) -> None:
     assert isinstance(answer, Taken)
     assert answer.references == (early.reference,)
     assert len({receipt.key for receipt in met.read()}) == 1
+    assert met.read()[-1].part == "m1"
 
 
 async def test_npm_keeps_what_we_could_not_store(node: NodeSmsc) -> None:
@@ -580,7 +584,7 @@ async def test_no_answer_is_unknown_and_a_dropped_line_too(node: NodeSmsc) -> No
 
 
 async def test_the_window_holds(node: NodeSmsc) -> None:
-    async with meeting(node, window=2) as met:
+    async with meeting(node, window=2, rate=10_000.0) as met:
         sending = [met.send(attempt=f"D{n}.a1.1") for n in range(3)]
         first, second = await node.next("submit"), await node.next("submit")
         node.do("enquire")
@@ -602,6 +606,15 @@ async def test_throttling_holds_up_the_whole_bind(node: NodeSmsc) -> None:
     assert other.code == "slowed"
     assert other.after is not None
     assert other.after <= 30
+
+
+async def test_a_throttled_bind_is_slower_and_recovers() -> None:
+    pace = Pace(bind_settings(1, rate=40.0, pause_first=5.0, pause_most=8.0))
+    pauses = [round(pace.throttled()), round(pace.throttled())]
+    assert (pace.rate, pauses) == (20.0, [5, 5]), "all of a window at once is one warning"
+    for _ in range(100):
+        pace.taken()
+    assert pace.rate == 40.0
 
 
 async def test_a_refused_bind_is_later_and_then_tried_again(node: NodeSmsc) -> None:
