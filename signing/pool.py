@@ -11,6 +11,7 @@ import asyncio
 import hashlib
 import multiprocessing
 import os
+import resource
 import signal
 import threading
 from collections.abc import Callable, Mapping
@@ -29,6 +30,9 @@ Answer = TypeVar("Answer")
 
 LONGEST_TASK = 60
 """Seconds after which a task's process is ended: no honest document takes a tenth of it."""
+
+LARGEST_PROCESS = 4 * 1024**3
+"""Bytes of address space of a worker process: a picture that unpacks to more ends its process, not the host."""
 
 
 @dataclass(frozen=True)
@@ -115,9 +119,10 @@ def _load(seals: Mapping[str, SealKeys]) -> None:
 
 
 def _begin(seals: Mapping[str, SealKeys]) -> None:
-    """Start of a worker process: end with the parent, leave Ctrl-C to it, load the seals."""
+    """Start of a worker process: end with the parent, leave Ctrl-C to it, stay within bounds, load the seals."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_AS, (LARGEST_PROCESS, LARGEST_PROCESS))
     _load(seals)
 
 

@@ -103,11 +103,12 @@ class ProofContent:
 
 def render_proof(content: ProofContent) -> bytes:
     """The proof as a PDF: one page, unless its content is truly long. Raises ProofNotRendered."""
+    inputs = {"content": _words(content), "qr": _qr(content)}
     for scale in SCALES:
-        document = _compiled(content, scale)
+        document = _compiled(inputs, scale, content.issued_at)
         if _page_count(document) == 1:
             return document
-    return _compiled(content, ON_SEVERAL_PAGES)
+    return _compiled(inputs, ON_SEVERAL_PAGES, content.issued_at)
 
 
 def content_digest(content: ProofContent) -> str:
@@ -120,10 +121,10 @@ def verification_text(content: ProofContent) -> str:
     return f"SONGDA:1:{content.certificate_no}:{content_digest(content)}"
 
 
-def _compiled(content: ProofContent, scale: float) -> bytes:
-    inputs = {"content": _words(content), "qr": _qr(content), "scale": f"{scale:g}"}
+def _compiled(inputs: dict[str, str], scale: float, issued_at: datetime) -> bytes:
+    sized = {**inputs, "scale": f"{scale:g}"}
     try:
-        compiled = _compiler().compile(_template(), sys_inputs=inputs, format="pdf", timestamp=content.issued_at)
+        compiled = _compiler().compile(_template(), sys_inputs=sized, format="pdf", timestamp=issued_at)
     except typst.TypstError as error:
         raise ProofNotRendered(f"the template of the proof failed: {error.message}") from error
     if not isinstance(compiled, bytes):
@@ -160,7 +161,8 @@ def _shortened(value: object) -> object:
 
 def _qr(content: ProofContent) -> str:
     picture = io.BytesIO()
-    code = segno.make_qr(verification_text(content), error="m")
+    # A fixed mask: trying all eight costs more than typesetting the page, and any of them can be read.
+    code = segno.make_qr(verification_text(content), error="m", mask=3)
     code.save(picture, kind="svg", border=0, dark="#1a1a1a", xmldecl=False, svgns=True)
     return picture.getvalue().decode("utf-8")
 

@@ -57,6 +57,18 @@ def reportlab_coloured_paper() -> bytes:
     return output.getvalue()
 
 
+def reportlab_pale_text() -> bytes:
+    """Fine print so pale that a small drawing of the page does not show it."""
+    output = io.BytesIO()
+    page = canvas.Canvas(output, pagesize=A4)
+    page.drawString(72, 780, "Notice")
+    page.setFillGray(0.95)
+    for line in range(6):
+        page.drawString(300, 160 - 20 * line, "Appeals within fifteen days of service of this judgment.")
+    page.save()
+    return output.getvalue()
+
+
 def typst_chinese() -> bytes:
     compiler = typst.Compiler(font_paths=[fonts.folder()], ignore_system_fonts=True)
     source = '#set text(font: "Noto Sans SC", size: 14pt)\n' + "民事起诉状：原告请求判令被告支付货款。\n\n" * 18
@@ -153,6 +165,7 @@ GOOD: dict[str, Callable[[], bytes]] = {
     "reportlab-full-page": reportlab_full_page,
     "reportlab-small-page": reportlab_small_page,
     "reportlab-coloured-paper": reportlab_coloured_paper,
+    "reportlab-pale-text": reportlab_pale_text,
     "typst-chinese": typst_chinese,
     "pdfium-two-pages": pdfium_two_pages,
     "rotated-90": lambda: rotated(90),
@@ -290,7 +303,8 @@ def _doubling_page_tree() -> bytes:
 
 def _object_stream_bomb() -> bytes:
     """An object stream of half a megabyte that unpacks to 512 MiB."""
-    bomb = zlib.compress(b" " * (512 * 1024 * 1024), 9)
+    packing = zlib.compressobj(9)
+    bomb = b"".join(packing.compress(b" " * 1024 * 1024) for _ in range(512)) + packing.flush()
     stream = b"5 0 obj<</Type/ObjStm/N 1/First 4/Filter/FlateDecode/Length %d>>stream\n" % len(bomb)
     head = b"%PDF-1.5\n"
     entries = b"\x00\x00\x00" + b"\x02\x05\x00" + b"\x01%c%c" % divmod(len(head), 256)

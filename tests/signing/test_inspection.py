@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from signing.pdf import Limits, inspect
+from tests import servers
 from tests.signing import documents
 
 
@@ -42,6 +45,24 @@ def test_all_faults_are_found_at_once() -> None:
 def test_limits_include_their_own_figure() -> None:
     content = documents.reportlab_letter(pages=2)
     assert inspect(content, Limits(max_bytes=len(content), max_pages=2)).faults == ()
+
+
+MEASURED = """
+import resource
+from signing.pdf import Limits, inspect
+from tests.signing import documents
+
+content = documents.BAD["object-stream-bomb"][0]()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+assert [fault.code for fault in inspect(content, Limits()).faults] == ["unreadable"]
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+"""
+
+
+def test_a_bomb_takes_no_more_memory_than_allowed() -> None:
+    command = [sys.executable, "-c", MEASURED]
+    answer = subprocess.run(command, cwd=servers.PROJECT, capture_output=True, text=True, check=True)
+    assert int(answer.stdout) < 400  # MiB, against the 1,000 and more of unbounded unpacking
 
 
 LETTER = documents.reportlab_letter()

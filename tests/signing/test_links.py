@@ -56,6 +56,13 @@ def test_a_token_serves_for_nothing_else(attempt: str, purpose: str, expires_at:
     assert not genuine(TOKEN, attempt=attempt, purpose=purpose, at=expires_at)
 
 
+def test_each_of_its_three_bonds_holds_alone() -> None:
+    assert genuine(TOKEN)
+    assert not genuine(TOKEN, attempt="a-2")
+    assert not genuine(TOKEN, purpose="renew")
+    assert not genuine(TOKEN, at=EXPIRES + timedelta(seconds=1))
+
+
 @given(words, words)
 def test_attempt_and_purpose_cannot_flow_into_each_other(one: str, two: str) -> None:
     assume(two)

@@ -1,0 +1,57 @@
+"""The signature container, judged by OpenSSL, which encodes the signed attributes anew: their DER order must be right."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+from pathlib import Path
+
+import pytest
+from asn1crypto import cms
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from signing.cms import CmsSigner
+from signing.keys import OpenedKeys
+from tests import servers
+
+DATA = b"what was served"
+
+
+@pytest.fixture
+def signer(keys: OpenedKeys) -> CmsSigner:
+    key = serialization.load_pem_private_key(keys.private_key_pem, None)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    return CmsSigner(key, x509.load_pem_x509_certificates(keys.certificate_pem))
+
+
+@pytest.mark.parametrize(("given", "accepted"), [(DATA, True), (DATA + b"!", False)])
+def test_openssl_judges_it(given: bytes, accepted: bool, signer: CmsSigner, keys: OpenedKeys, tmp_path: Path) -> None:
+    (tmp_path / "signature.der").write_bytes(signer.sign(hashlib.sha256(DATA).digest()))
+    (tmp_path / "data").write_bytes(given)
+    (tmp_path / "seal.pem").write_bytes(keys.certificate_pem)
+    command = [servers.debian("openssl", "openssl"), "cms", "-verify", "-binary", "-inform", "DER", "-cades"]
+    command += [
+        "-in",
+        "signature.der",
+        "-content",
+        "data",
+        "-CAfile",
+        "seal.pem",
+        "-purpose",
+        "any",
+        "-out",
+        "/dev/null",
+    ]
+    answer = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (answer.returncode == 0) == accepted, answer.stderr
+
+
+def test_it_carries_what_cades_asks_for_and_no_signing_time(signer: CmsSigner) -> None:
+    """ETSI EN 319 142-1 §6.3: PAdES keeps the signing time in the PDF, not in the container."""
+    signed = cms.ContentInfo.load(signer.sign(hashlib.sha256(DATA).digest()), strict=True)["content"]
+    (info,) = signed["signer_infos"]
+    names = {attribute["type"].native for attribute in info["signed_attrs"]}
+    assert names == {"content_type", "message_digest", "signing_certificate_v2", "cms_algorithm_protection"}
+    assert signed["encap_content_info"]["content"].native is None
