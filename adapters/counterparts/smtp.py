@@ -124,9 +124,11 @@ class SmtpCounterpart:
         self._callers: WeakSet[_Conversation] = WeakSet()
         self._server: asyncio.Server | None = None
         self._reporter: asyncio.Task[None] | None = None
+        self._gone = False
 
     async def start(self) -> None:
         loop = asyncio.get_running_loop()
+        self._gone = False
         self._server = await loop.create_server(
             self._conversation, self.host, self.port, ssl=self._tls if self._implicit else None
         )
@@ -135,8 +137,10 @@ class SmtpCounterpart:
 
     async def stop(self) -> None:
         """Gone, with all connections; what was still to be reported is kept for the next `start`, on the same port."""
+        self._gone = True
+        self._news.set()
         if self._reporter is not None:
-            self._reporter.cancel()
+            self._reporter.cancel()  # asyncio.wait_for of 3.11 may swallow this: hence the two lines above
             with suppress(asyncio.CancelledError):
                 await self._reporter
         if self._server is not None:
@@ -164,7 +168,7 @@ class SmtpCounterpart:
                 self._due.remove(due)
 
     async def _report_in_time(self) -> None:
-        while True:
+        while not self._gone:
             self._news.clear()
             await self.advance()
             with suppress(TimeoutError):
