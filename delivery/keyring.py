@@ -97,3 +97,10 @@ def rules_of(settings: Settings) -> rulebook.Rulebook:
         for name, value in tomllib.loads(file.read_text(encoding="utf-8")).items():
             tables[name] = [*tables.get(name, []), *value] if name == "rule" else value
     return rulebook.load(tables)
+
+
+def readable_password() -> str:
+    """Twenty letters and digits in groups, without those that look alike: about 95 bits."""
+    alphabet = "abcdefghjkmnpqrstuvwxyz23456789"
+    groups = ["".join(secrets.choice(alphabet) for _ in range(5)) for _ in range(4)]
+    return "-".join(groups)

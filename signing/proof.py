@@ -13,7 +13,7 @@ import importlib.resources
 import io
 import json
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 import segno
 import typst
@@ -124,7 +124,7 @@ def verification_text(content: ProofContent) -> str:
 def _compiled(inputs: dict[str, str], scale: float, issued_at: datetime) -> bytes:
     sized = {**inputs, "scale": f"{scale:g}"}
     try:
-        compiled = _compiler().compile(_template(), sys_inputs=sized, format="pdf", timestamp=issued_at)
+        compiled = _compiler().compile(_template(), sys_inputs=sized, format="pdf", timestamp=issued_at.astimezone(UTC))
     except typst.TypstError as error:
         raise ProofNotRendered(f"the template of the proof failed: {error.message}") from error
     if not isinstance(compiled, bytes):

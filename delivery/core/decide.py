@@ -6,6 +6,7 @@ After a crash the same function is asked the same question; there is no other wa
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -326,11 +327,20 @@ def _news_tasks(delivery: Delivery, book: Rulebook, now: datetime) -> Iterator[T
         for f in delivery.facts
         if f.kind == "paper_requested" and not handed_over
     ]
-    news += [(f"{r.channel}.{r.key}", "unclear_receipt", r.unclear) for r in delivery.receipts if r.unclear]
+    news += [
+        (_short(f"{r.channel} {r.attempt} {r.key}"), "unclear_receipt", r.unclear)
+        for r in delivery.receipts
+        if r.unclear
+    ]
     closed = {task.id for task, _ in delivery.closed_tasks}
     for about, kind, reason in news:
         if f"{delivery.id}.{kind}.{about}.1" not in closed:
             yield _task(delivery, kind, about, reason, book, now)
+
+
+def _short(key: str) -> str:
+    """A provider's key has any characters; a task's id stands in addresses of pages."""
+    return hashlib.sha256(key.encode()).hexdigest()[:12]
 
 
 BY_PAGES = frozenset({"not_me", "wrong_content", "second_factor_failed"})

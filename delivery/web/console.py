@@ -5,14 +5,14 @@ A clerk sees one court. What belongs to another does not exist (404), and every 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aiohttp import web
 
 from delivery.core.decide import state_of
 from delivery.core.effect import document_effects
-from delivery.core.model import Delivery, Outcome, State, Task
+from delivery.core.model import Delivery, Effect, Outcome, State, Task
 from delivery.core.words import OUTCOMES
 from delivery.journal.accounts import Look
 from delivery.web import decisions, exhibits, sessions, slip_page
@@ -117,12 +117,25 @@ async def delivery_page(desk: Desk, delivery: Delivery) -> web.Response:
         "delivery",
         delivery=delivery,
         state=state_of(delivery),
-        effects=document_effects(delivery, desk.console.book, now),
+        effects=_grouped(delivery, document_effects(delivery, desk.console.book, now)),
         lines=timeline(history, desk.console.book, desk.text)[::-1],
         now=now,
         has_letters=bool(slip_page.letters(delivery)),
         **_words(desk),
     )
+
+
+def _grouped(delivery: Delivery, effects: Sequence[tuple[str, Effect]]) -> list[tuple[Effect, list[str]]]:
+    """Documents that share an effect, by their titles: most deliveries have one answer for all."""
+    titles = {document.id: document.title for document in delivery.documents}
+    groups: list[tuple[Effect, list[str]]] = []
+    for document, effect in effects:
+        same = next((group for known, group in groups if known == effect), None)
+        if same is None:
+            groups.append((effect, [titles[document]]))
+        else:
+            same.append(titles[document])
+    return groups
 
 
 def _words(desk: Desk) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from aiohttp import web
 
 from delivery.core.model import Document, Fact
+from delivery.core.words import DOCUMENTS, named
 from delivery.web import advice, deeds
 from delivery.web.pages import file_response, see_other
 from delivery.web.stored import stored
@@ -55,6 +56,7 @@ async def _documents(deps: RecipientPages, request: web.Request, visit: Visit) -
     delivery = visit.delivery
     more: dict[str, Any] = {
         "advice": advice.advice(delivery, text),
+        "type_word": lambda document: named(DOCUMENTS, document.type).en,
         "has_period": advice.has_period(delivery),
         "opened": deeds.done(delivery, "read"),
         "signed": deeds.done(delivery, "replied"),

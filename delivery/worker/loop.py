@@ -7,6 +7,7 @@ with the next act, so most steps cost no transaction of their own.
 from __future__ import annotations
 
 import asyncio
+import traceback
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -94,7 +95,9 @@ class Worker:
     async def _postpone(self, delivery: Delivery, fault: Exception) -> None:
         """A fault of ours, or of the disk: tried again later, less and less often, and logged with its trace."""
         count = self._faults[delivery.id] = self._faults.get(delivery.id, 0) + 1
-        log.error("delivery_failed", delivery=delivery.id, fault=type(fault).__name__, exc_info=fault)
+        # Where, not what: the words of an exception may repeat a name, an address, a link.
+        where = "".join(traceback.format_tb(fault.__traceback__)[-4:])
+        log.error("delivery_failed", delivery=delivery.id, fault=type(fault).__name__, where=where)
         due = self._bench.clock.now() + self._bench.book.retry_delay(count)
         await self._bench.journal.release(delivery.id, due_at=due)
 

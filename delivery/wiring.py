@@ -1,0 +1,406 @@
+"""Builds everything from the settings. The only file that knows everyone; imported by the entry points and tests
+alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from aiohttp import web
+from argon2 import PasswordHasher
+from obstore.store import from_url
+
+from adapters.email import EmailChannel, EmailSettings
+from adapters.ems import EmsCallback, EmsChannel, EmsSettings
+from adapters.nats import NatsCaseSystem, NatsSettings
+from adapters.simulated import SimulatedChannel, SimulatedSettings, parse_script
+from adapters.smpp import SmppChannel, SmppSettings
+from delivery import keyring, nats_server
+from delivery.clock import RehearsalClock, SystemClock
+from delivery.core.ports import Callback, CaseSystem, Channel, Clock
+from delivery.core.recipients import ScriptPolicy
+from delivery.core.rulebook import Rulebook
+from delivery.intake import Intake, IntakeLimits
+from delivery.journal.accounts import Clerk, Client
+from delivery.journal.documents import Documents, Files, ObjectStore
+from delivery.journal.journal import Journal
+from delivery.rehearsal import Conductor, Counterparts
+from delivery.settings import Settings, SettingsWrong
+from delivery.web import console, recipient
+from delivery.web.app import make_app, make_runner
+from delivery.web.credentials import hash_secret
+from delivery.web.pages import CourtCard
+from delivery.web.site import Site
+from delivery.worker.loop import Worker
+from delivery.worker.perform import Bench
+from delivery.worker.receiving import Receiving
+from delivery.worker.reporting import Reporting
+from signing.keys import OpenedKeys
+from signing.pdf import Limits
+from signing.pool import SealKeys, SealPool
+
+ROLES = frozenset({"web", "queue", "worker"})
+CLIENT = "case-system"
+"""The case system that local and demo have from the start."""
+CLERKS = ("clerk", "judge")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class House:
+    """What has been built, ready to run."""
+
+    settings: Settings
+    clock: Clock
+    journal: Journal
+    documents: Documents
+    book: Rulebook
+    channels: Mapping[str, Channel]
+    intake: Intake
+    worker: Worker
+    receiving: Receiving
+    reporting: Reporting
+    queue: NatsCaseSystem | None
+    counterparts: Counterparts | None
+    conductor: Conductor | None
+    app: web.Application
+    open_requests: Callable[[], int]
+
+
+@asynccontextmanager
+async def build(settings: Settings) -> AsyncIterator[House]:
+    """Everything of the settings, opened; closed again in the end.
+
+    Raises SettingsWrong, RulebookBroken, SecretMissing, PortTaken, and what the journal and the key files raise.
+    """
+    async with AsyncExitStack() as stack:
+        settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        clock = RehearsalClock(settings.rehearsal_start) if settings.rehearsal_start else SystemClock()
+        book, keys = keyring.rules_of(settings), {c.code: keyring.keys_of(settings, c) for c in settings.courts}
+        journal = await _journal(settings, clock, stack)
+        counterparts = await _counterparts(settings, clock, stack)
+        callbacks: dict[str, Callback] = {}
+        channels = await _channels(settings, clock, counterparts, callbacks, stack)
+        documents = _documents(settings)
+        seals = SealPool(
+            {court.code: _seal_keys(keys[court.code], court.name_zh, court.seal_label) for court in settings.courts},
+            processes=settings.seal_processes,
+            limits=Limits(max_bytes=settings.max_document_bytes, max_pages=settings.max_document_pages),
+        )
+        stack.callback(seals.close)
+        queue = await _queue(settings, stack)
+        bench = Bench(
+            journal=journal,
+            clock=clock,
+            book=book,
+            channels=channels,
+            documents=documents,
+            seals=seals,
+            courts={court.code: court for court in settings.courts},
+            link_key=_link_keys(keys)[0],
+            base_url=settings.base_url,
+            rehearsal=settings.rehearsal,
+        )
+        worker = Worker(bench, slots=settings.slots)
+        receiving = Receiving(journal, clock, {channel.name: channel for channel in channels.values()})
+        sinks: dict[str, CaseSystem] = {"queue": queue} if queue else {}
+        reporting = Reporting(journal, clock, sinks)
+        simulated = frozenset(word for word, channel in channels.items() if channel.name == "simulated")
+        intake = Intake(
+            journal,
+            documents,
+            seals.inspect,
+            clock,
+            scripts=ScriptPolicy(parse=parse_script, simulated=simulated),
+            limits=IntakeLimits(document=settings.max_document_bytes),
+        )
+        requests = OpenRequests()
+        app = _app(settings, bench, intake, keys, callbacks)
+        app.middlewares.append(requests.middleware)
+        if settings.self_made:
+            await _accounts(settings, journal)
+        house = House(
+            settings=settings,
+            clock=clock,
+            journal=journal,
+            documents=documents,
+            book=book,
+            channels=channels,
+            intake=intake,
+            worker=worker,
+            receiving=receiving,
+            reporting=reporting,
+            queue=queue,
+            counterparts=counterparts,
+            conductor=_conductor(clock, counterparts, journal, worker, receiving, reporting, requests, queue, channels),
+            app=app,
+            open_requests=lambda: requests.count,
+        )
+        yield house
+
+
+async def run(house: House, roles: frozenset[str] = ROLES, *, ready: Callable[[], None] = lambda: None) -> None:
+    """Until cancelled. Whatever ends one part ends all: half a service is worse than one that is started again."""
+    async with asyncio.TaskGroup() as group, AsyncExitStack() as stack:
+        if "web" in roles:
+            await _serve(house, stack)
+        if "queue" in roles and house.queue:
+            group.create_task(house.queue.listen(house.intake))
+            for sink in ("queue",):
+                group.create_task(house.reporting.run(sink))
+        if "worker" in roles:
+            group.create_task(house.worker.run())
+            group.create_task(house.receiving.run())
+            for channel in set(house.channels.values()):
+                if hasattr(channel, "listen"):
+                    group.create_task(channel.listen(house.intake))
+        if house.conductor:
+            group.create_task(house.conductor.run())
+        ready()
+        await asyncio.Event().wait()
+
+
+async def _serve(house: House, stack: AsyncExitStack) -> None:
+    settings = house.settings
+    nats_server.check_port(settings.host, settings.port, "SONGDA_HTTP_PORT")
+    runner = make_runner(house.app)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    await web.TCPSite(runner, settings.host, settings.port).start()
+
+
+class OpenRequests:
+    """How many requests are being answered: the rehearsal's clock waits for them."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    @property
+    def middleware(self) -> Any:
+        @web.middleware
+        async def counting(request: web.Request, handler: Callable[[web.Request], Awaitable[Any]]) -> Any:
+            self.count += 1
+            try:
+                return await handler(request)
+            finally:
+                self.count -= 1
+
+        return counting
+
+
+async def _journal(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Journal:
+    embedded = settings.journal == "sqlite"
+    url = f"sqlite+aiosqlite:///{(settings.data / 'journal.sqlite').resolve()}" if embedded else settings.journal
+    journal = await Journal.open(url, clock, machine_now=SystemClock().now)
+    stack.push_async_callback(journal.close)
+    if embedded:
+        await journal.forget_leases()  # one process on SQLite: whoever held them is dead
+    if isinstance(clock, RehearsalClock) and (last := await journal.last_record()):
+        clock.jump(last)
+    return journal
+
+
+def _documents(settings: Settings) -> Documents:
+    if settings.documents == "files":
+        return Files(settings.data / "documents")
+    return ObjectStore(from_url(settings.documents))
+
+
+def _seal_keys(keys: OpenedKeys, name: str, label: str) -> SealKeys:
+    return SealKeys(keys.private_key_pem, keys.certificate_pem, name, label)
+
+
+def _link_keys(keys: Mapping[str, OpenedKeys]) -> tuple[bytes, ...]:
+    return tuple(opened.link_key for opened in keys.values())
+
+
+async def _counterparts(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Counterparts | None:
+    if not settings.counterparts:
+        return None
+    counterparts = Counterparts(settings, clock)
+    await stack.enter_async_context(counterparts.running())
+    return counterparts
+
+
+# --- channels --------------------------------------------------------------------------------------------------------
+
+
+async def _channels(
+    settings: Settings,
+    clock: Clock,
+    counterparts: Counterparts | None,
+    callbacks: dict[str, Callback],
+    stack: AsyncExitStack,
+) -> Mapping[str, Channel]:
+    """By channel word. Words of the simulated provider share one, so that it has one memory."""
+    faults: list[str] = []
+    built: dict[str, Channel] = {}
+    simulated = SimulatedChannel(SimulatedSettings(memory=settings.data / "simulated.jsonl"), clock=clock)
+    for word, table in settings.channels.items():
+        try:
+            known = counterparts.endpoints(word) if counterparts else {}
+            built[word] = _channel(settings, {**table, **known}, clock, simulated, callbacks)
+        except (ValueError, TypeError, msgspec.ValidationError) as wrong:
+            faults.append(f"{settings.path}: /channels/{word}: {wrong}")
+    if faults:
+        raise SettingsWrong(faults)
+    for channel in set(built.values()):
+        close: Callable[[], Awaitable[None]] = channel.close  # type: ignore[attr-defined]
+        stack.push_async_callback(close)
+    return built
+
+
+def _channel(
+    settings: Settings,
+    table: Mapping[str, Any],
+    clock: Clock,
+    simulated: SimulatedChannel,
+    callbacks: dict[str, Callback],
+) -> Channel:
+    match table["adapter"]:
+        case "simulated":
+            return simulated
+        case "email":
+            return EmailChannel(_filled(settings, table, EmailSettings, rehearsal=settings.rehearsal), clock=clock)
+        case "smpp":
+            return SmppChannel(_filled(settings, table, SmppSettings), clock=clock)
+        case "ems":
+            ems = _filled(settings, table, EmsSettings)
+            channel = EmsChannel(ems, clock=clock)
+            callbacks[channel.name] = EmsCallback(ems, channel=channel)
+            return channel
+    raise ValueError(f"there is no adapter {table['adapter']}: one of simulated, email, smpp, ems")
+
+
+def _filled(settings: Settings, table: Mapping[str, Any], kind: Any, **more: Any) -> Any:
+    """An adapter's settings: `*_file` names a secret of the data folder; an unknown name is a fault."""
+    values = dict(more)
+    for name, value in table.items():
+        if name.endswith("_file") and name != "ca_file":
+            values[name.removesuffix("_file")] = keyring.secret(settings, value)
+        elif name != "adapter":
+            values[name] = value
+    if unknown := sorted(set(values) - set(kind.__dataclass_fields__)):
+        raise ValueError(f"no such setting: {', '.join(unknown)}")
+    return msgspec.convert(values, kind)
+
+
+# --- queue and web ---------------------------------------------------------------------------------------------------
+
+
+async def _queue(settings: Settings, stack: AsyncExitStack) -> NatsCaseSystem | None:
+    if settings.nats is None:
+        return None
+    url = settings.nats
+    if url == "embedded":
+        url = await stack.enter_async_context(nats_server.embedded(settings.data, settings.nats_port))
+    queue = NatsCaseSystem(NatsSettings(url=url))
+    stack.push_async_callback(queue.close)
+    await queue.start()
+    return queue
+
+
+def _app(
+    settings: Settings,
+    bench: Bench,
+    intake: Intake,
+    keys: Mapping[str, OpenedKeys],
+    callbacks: Mapping[str, Callback],
+) -> web.Application:
+    cards = {
+        c.code: CourtCard(code=c.code, name_zh=c.name_zh, name_en=c.name_en, phone=c.phone, address=c.address)
+        for c in settings.courts
+    }
+    pages = recipient.RecipientPages(
+        journal=bench.journal,
+        clock=bench.clock,
+        link_keys=_link_keys(keys),
+        documents=bench.documents,
+        page_image=bench.seals.page_image,
+        courts=cards,
+        base_url=settings.base_url,
+        rehearsal=settings.rehearsal,
+    )
+    desk = console.Console(
+        journal=bench.journal,
+        clock=bench.clock,
+        documents=bench.documents,
+        courts=cards,
+        book=bench.book,
+        base_url=settings.base_url,
+        rehearsal=settings.rehearsal,
+    )
+    return make_app(
+        Site(
+            journal=bench.journal,
+            documents=bench.documents,
+            intake=intake,
+            clock=bench.clock,
+            book=bench.book,
+            channels=frozenset(bench.channels),
+            callbacks=callbacks,
+            pages=[*recipient.routes(pages), *console.routes(desk)],
+        )
+    )
+
+
+async def _accounts(settings: Settings, journal: Journal) -> None:
+    """The case system and the clerks of a local installation; their secrets are files in `<data>`."""
+    for court in settings.courts:
+        credential = keyring.secret(settings, "client-secret")
+        await journal.put_client(Client(court=court.code, client=CLIENT, secret_hash=hash_secret(credential)))
+        for name in CLERKS:
+            password = keyring.secret(settings, f"{name}-password", keyring.readable_password)
+            hashed = await asyncio.to_thread(PasswordHasher().hash, password)
+            await journal.put_clerk(Clerk(name=name, court=court.code, role=name, password_hash=hashed))
+
+
+def _conductor(
+    clock: Clock,
+    counterparts: Counterparts | None,
+    journal: Journal,
+    worker: Worker,
+    receiving: Receiving,
+    reporting: Reporting,
+    requests: OpenRequests,
+    queue: NatsCaseSystem | None,
+    channels: Mapping[str, Channel],
+) -> Conductor | None:
+    if counterparts is None or not isinstance(clock, RehearsalClock):
+        return None
+
+    async def next_due() -> Any:
+        due = [await journal.next_due(), await journal.next_reading()]
+        return min((instant for instant in due if instant), default=None)
+
+    async def unpublished() -> int:
+        return len(await journal.unpublished("queue", 1)) if queue else 0
+
+    async def asked() -> int:
+        for channel in channels.values():
+            if isinstance(channel, EmsChannel):
+                await channel.caught_up()
+        return 0
+
+    return Conductor(
+        clock,
+        counterparts,
+        next_due=next_due,
+        wake=journal.wake,
+        idle=[
+            lambda: worker.busy == 0,
+            lambda: not receiving.busy,
+            lambda: not reporting.busy,
+            lambda: requests.count == 0,
+        ],
+        pending=[*([queue.pending] if queue else []), unpublished, asked],
+    )
+
+
+DEFAULT = Path(__file__).parents[1] / "config" / "local.toml"
+DEMO = DEFAULT.with_name("demo.toml")
