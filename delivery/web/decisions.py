@@ -16,7 +16,6 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "clerk_confirm": ("confirm", "reject"),
     "objection": ("confirm", "reject"),
     "in_doubt": ("send_again", "give_up"),
-    "track_mail": ("done", "send_again", "give_up"),
 }
 """The decisions that fit a kind of task; for all others there is one: done."""
 

@@ -132,6 +132,7 @@ class Stage:
     journal: Journal
     clock: StageClock
     files: Files
+    folder: Path
     base_url: str = ""
     log: list[str] = field(default_factory=list)
 
@@ -231,7 +232,7 @@ class Stage:
         )
         task = replace(task, **more)  # type: ignore[arg-type]
         await self.tell(delivery, events.TaskOpened(at=self.clock.now(), task=task))
-        return name
+        return task.id
 
     async def conclude(self, delivery: str) -> None:
         """What the worker does when the effect is firm: conclude, and issue the proof."""
@@ -305,7 +306,7 @@ async def open_stage(folder: Path) -> AsyncIterator[Stage]:
     """A running server on a free port of loopback, with two courts and their clerks, and no deliveries yet."""
     clock = StageClock()
     journal = await Journal.open(f"sqlite+aiosqlite:///{folder / 'journal.sqlite'}", clock)
-    stage = Stage(journal=journal, clock=clock, files=Files(folder / "documents"))
+    stage = Stage(journal=journal, clock=clock, files=Files(folder / "documents"), folder=folder)
     for name, court, role in (("clerk", "632801", "clerk"), ("judge", "632801", "judge"), ("other", "632802", "clerk")):
         await journal.put_clerk(Clerk(name=name, court=court, role=role, password_hash=HASH))
     log = logging.Logger("stage.access", logging.INFO)

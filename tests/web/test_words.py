@@ -1,0 +1,50 @@
+"""The words of the pages: both languages, no gap, no word that no page uses."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from delivery.core.decide import PERSON
+from delivery.core.events import KINDS
+from delivery.core.model import State
+from delivery.web.pages import Text, catalogue
+from tests.servers import PROJECT
+
+WEB = PROJECT / "delivery" / "web"
+NAMES = ("recipient", "console")
+KEY = re.compile(r'text\(\s*"([a-z_]+\.[a-z0-9_]+)"(?! \+)')
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_text_has_both_languages_with_the_same_blanks(name: str) -> None:
+    for section, texts in catalogue(name).items():
+        for key, (chinese, english) in texts.items():
+            assert chinese, f"{section}.{key}"
+            assert english or section == "why", f"{section}.{key}"
+            if english:
+                blanks = [sorted(re.findall(r"\{(\w+)\}", words)) for words in (chinese, english)]
+                assert blanks[0] == blanks[1], f"{section}.{key}"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_key_that_a_template_names_exists(name: str) -> None:
+    used = {key for page in (WEB / "templates" / name).glob("*.html") for key in KEY.findall(page.read_text("utf-8"))}
+    known = {f"{section}.{key}" for section, texts in catalogue(name).items() for key in texts}
+    assert used
+    assert used - known == set()
+
+
+def test_the_console_has_a_word_for_every_state_event_and_next_step() -> None:
+    words = catalogue("console")
+    assert {state.value for state in State} <= set(words["state"])
+    assert set(KINDS) <= set(words["event"])
+    assert set(PERSON) <= set(words["task"])
+
+
+def test_a_word_that_nobody_wrote_is_an_error_and_a_new_term_speaks_for_itself() -> None:
+    text = Text("zh", catalogue("console"))
+    with pytest.raises(KeyError):
+        text("state.nonsense")
+    assert text.word("state", "nonsense") == "nonsense"
