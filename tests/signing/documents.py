@@ -307,7 +307,7 @@ def _object_stream_bomb() -> bytes:
     bomb = b"".join(packing.compress(b" " * 1024 * 1024) for _ in range(512)) + packing.flush()
     stream = b"5 0 obj<</Type/ObjStm/N 1/First 4/Filter/FlateDecode/Length %d>>stream\n" % len(bomb)
     head = b"%PDF-1.5\n"
-    entries = b"\x00\x00\x00" + b"\x02\x05\x00" + b"\x01%c%c" % divmod(len(head), 256)
+    entries = b"\x00\x00\x00" + b"\x02\x05\x00" + bytes((1, len(head), 0))
     tail_at = len(head) + len(stream) + len(bomb) + len(b"\nendstream endobj\n")
     xref = b"6 0 obj<</Type/XRef/Size 7/W[1 1 1]/Root 1 0 R/Index[0 2 5 1]/Length %d>>stream\n" % len(entries)
     tail = xref + entries + b"\nendstream endobj\nstartxref\n%d\n%%%%EOF\n" % tail_at

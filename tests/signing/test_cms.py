@@ -1,4 +1,4 @@
-"""The signature container, judged by OpenSSL, which encodes the signed attributes anew: their DER order must be right."""
+"""The signature container, judged by OpenSSL and by the rules of its encoding."""
 
 from __future__ import annotations
 
@@ -55,3 +55,11 @@ def test_it_carries_what_cades_asks_for_and_no_signing_time(signer: CmsSigner) -
     names = {attribute["type"].native for attribute in info["signed_attrs"]}
     assert names == {"content_type", "message_digest", "signing_certificate_v2", "cms_algorithm_protection"}
     assert signed["encap_content_info"]["content"].native is None
+
+
+def test_its_sets_are_in_der_order(signer: CmsSigner) -> None:
+    """X.690 §11.6: a validator that encodes them anew must come to the bytes that were signed."""
+    signed = cms.ContentInfo.load(signer.sign(hashlib.sha256(DATA).digest()))["content"]
+    for members in (signed["signer_infos"][0]["signed_attrs"], signed["certificates"]):
+        encoded = [member.dump() for member in members]
+        assert encoded == sorted(encoded)
