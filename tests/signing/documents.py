@@ -302,8 +302,8 @@ def _doubling_page_tree() -> bytes:
 
 
 def _object_stream_bomb() -> bytes:
-    """An object stream of half a megabyte that unpacks to 512 MiB."""
-    packing = zlib.compressobj(9)
+    """An object stream of two megabytes that unpacks to 512 MiB."""
+    packing = zlib.compressobj(1)
     bomb = b"".join(packing.compress(b" " * 1024 * 1024) for _ in range(512)) + packing.flush()
     stream = b"5 0 obj<</Type/ObjStm/N 1/First 4/Filter/FlateDecode/Length %d>>stream\n" % len(bomb)
     head = b"%PDF-1.5\n"
