@@ -124,7 +124,9 @@ def verification_text(content: ProofContent) -> str:
 def _compiled(inputs: dict[str, str], scale: float, issued_at: datetime) -> bytes:
     sized = {**inputs, "scale": f"{scale:g}"}
     try:
-        compiled = _compiler().compile(_template(), sys_inputs=sized, format="pdf", timestamp=issued_at.astimezone(UTC))
+        # typst takes whole seconds and a fixed offset, nothing else
+        issued = issued_at.astimezone(UTC).replace(microsecond=0)
+        compiled = _compiler().compile(_template(), sys_inputs=sized, format="pdf", timestamp=issued)
     except typst.TypstError as error:
         raise ProofNotRendered(f"the template of the proof failed: {error.message}") from error
     if not isinstance(compiled, bytes):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from dataclasses import replace
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import pikepdf
 import pypdfium2 as pdfium
@@ -166,3 +167,9 @@ def test_its_own_time_is_the_time_of_issue() -> None:
     later = replace(PLAIN, issued_at=datetime(2027, 1, 1, tzinfo=UTC))
     with pikepdf.open(io.BytesIO(render_proof(later))) as document:
         assert str(document.docinfo.CreationDate).startswith("D:2027")
+
+
+def test_a_moment_in_any_zone_to_the_microsecond_will_do() -> None:
+    local = replace(PLAIN, issued_at=datetime(2026, 3, 4, 10, 30, 5, 123456, tzinfo=ZoneInfo("Asia/Shanghai")))
+    with pikepdf.open(io.BytesIO(render_proof(local))) as document:
+        assert str(document.docinfo.CreationDate).startswith("D:20260304023005")
