@@ -6,6 +6,7 @@ A clerk sees one court. What belongs to another does not exist (404), and every 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from aiohttp import web
@@ -14,9 +15,9 @@ from delivery.core.decide import state_of
 from delivery.core.effect import document_effects
 from delivery.core.model import Delivery, Effect, Outcome, State, Task
 from delivery.core.words import OUTCOMES
-from delivery.journal.accounts import Look
 from delivery.web import decisions, exhibits, sessions, slip_page
 from delivery.web.pages import CourtCard, see_other, static_routes
+from delivery.web.sayings import said, task_reason
 from delivery.web.sessions import Answer, Console, Desk, FormAnswer, signed_in, signed_in_form
 from delivery.web.timeline import address_words, outcome_word, pick, timeline
 
@@ -64,9 +65,7 @@ async def _nowhere(desk: Desk) -> web.Response:
 
 async def _tasks(desk: Desk) -> web.Response:
     rows = await desk.console.journal.tasks(desk.clerk.court)
-    return desk.page(
-        "tasks", tasks=rows, now=desk.console.clock.now(), proposal_word=proposal_word, reason_words=reason_words
-    )
+    return desk.page("tasks", tasks=rows, now=desk.console.clock.now(), **_words(desk))
 
 
 async def _deliveries(desk: Desk) -> web.Response:
@@ -103,15 +102,8 @@ async def _delivery(desk: Desk) -> web.Response:
     delivery = await exhibits.of_this_court(desk)
     if delivery is None:
         return desk.problem("unknown", 404)
-    return await delivery_page(desk, delivery)
-
-
-async def delivery_page(desk: Desk, delivery: Delivery) -> web.Response:
-    """The whole story of one delivery."""
+    await exhibits.looked(desk, "delivery", delivery)
     now = desk.console.clock.now()
-    await desk.console.journal.put_look(
-        Look(court=desk.clerk.court, clerk=desk.clerk.name, at=now, what="delivery", delivery=delivery.id)
-    )
     history = await desk.console.journal.load(delivery.id)
     return desk.page(
         "delivery",
@@ -148,18 +140,9 @@ def _words(desk: Desk) -> dict[str, Any]:
         "word_for": decisions.word_for,
         "may_decide": lambda task: decisions.may_decide(task, desk.clerk.role),
         "proposal_word": proposal_word,
-        "reason_words": reason_words,
+        "reason_words": partial(task_reason, book=desk.console.book, text=desk.text),
+        "said": partial(said, book=desk.console.book, text=desk.text),
     }
-
-
-def reason_words(kind: str, reason: str, desk: Desk) -> tuple[str, str]:
-    """Why a task is open, in the reader's language; and, where that is only the gist, the service's own sentence."""
-    if desk.text.language == "en":
-        return reason, ""
-    for rule in desk.console.book.rules:
-        if rule.says == reason:
-            return rule.says_zh, ""
-    return (desk.text(f"why.{kind}"), reason) if kind in desk.text.catalogue["why"] else (reason, "")
 
 
 def proposal_word(proposal: str | None, desk: Desk) -> str:

@@ -33,11 +33,7 @@ def may_decide(task: Task, role: str) -> bool:
 
 def word_for(task_kind: str, decision: str) -> str:
     """The key of the word on the button: an objection is upheld or rejected."""
-    return {"confirm": "uphold", "reject": "overrule"}[decision] if _on_objection(task_kind, decision) else decision
-
-
-def _on_objection(task_kind: str, decision: str) -> bool:
-    return task_kind == "objection" and decision in ("confirm", "reject")
+    return {"confirm": "uphold", "reject": "overrule"}[decision] if task_kind == "objection" else decision
 
 
 def decide(

@@ -15,6 +15,7 @@ from delivery.core.events import Event, Recorded, apply, born
 from delivery.core.model import Address, Delivery, Effect, Fact, Person, Receipt
 from delivery.core.rulebook import Rulebook
 from delivery.web.pages import Text
+from delivery.web.sayings import task_reason
 
 Details = tuple[tuple[str, str], ...]
 WEIGHTY = (events.Concluded, events.ProofIssued, events.Withdrawn, events.TaskClosed)
@@ -44,7 +45,7 @@ def timeline(history: Sequence[Recorded], book: Rulebook, text: Text) -> list[Li
     for row, delivery in _states(history):
         effective = _last_date(document_effects(delivery, book, row.recorded_at))
         changed = effective != before or isinstance(row.event, WEIGHTY)
-        lines.append(_line(row, delivery, effective, changed, text))
+        lines.append(_line(row, delivery, effective, changed, book, text))
         before = effective
     return lines
 
@@ -66,7 +67,7 @@ def _last_date(effects: Sequence[tuple[str, Effect]]) -> date | None:
     return max((effect.effective_date for _, effect in effects if effect.effective_date), default=None)
 
 
-def _line(row: Recorded, delivery: Delivery, effective: date | None, weighty: bool, text: Text) -> Line:
+def _line(row: Recorded, delivery: Delivery, effective: date | None, weighty: bool, book: Rulebook, text: Text) -> Line:
     event = row.event
     receipt = event.receipt if isinstance(event, events.ReceiptReceived) else None
     fact = _fact_of(event)
@@ -78,7 +79,9 @@ def _line(row: Recorded, delivery: Delivery, effective: date | None, weighty: bo
         weighty=weighty,
         title=_title(event, text),
         tag=fact_word(fact.kind, text) if fact else "",
-        details=tuple((text(f"line.{label}"), value) for label, value in _details(event, delivery, text) if value),
+        details=tuple(
+            (text(f"line.{label}"), value) for label, value in _details(event, delivery, book, text) if value
+        ),
         raw=receipt.raw if receipt else "",
         evidence=(event.evidence or "") if isinstance(event, events.FactRecorded) else "",
     )
@@ -99,7 +102,7 @@ def _title(event: Event, text: Text) -> str:
     return text.word("event", events.kind(event))
 
 
-def _details(event: Event, delivery: Delivery, text: Text) -> Iterator[tuple[str, str]]:
+def _details(event: Event, delivery: Delivery, book: Rulebook, text: Text) -> Iterator[tuple[str, str]]:
     match event:
         case events.Accepted():
             return
@@ -127,7 +130,7 @@ def _details(event: Event, delivery: Delivery, text: Text) -> Iterator[tuple[str
             yield "address", address_words(delivery.recipient.address(address), text)
         case events.TaskOpened(task=task):
             yield "task", text.word("task", task.kind)
-            yield "reason", task.reason
+            yield "reason", task_reason(task.kind, task.reason, book, text)[0]
             yield "due", text.time(task.due_at)
         case events.TaskClosed(decision=decision, by=by, reason=reason):
             yield "decision", text.word("decision", decision)

@@ -162,7 +162,7 @@ class Stage:
         await self.journal.accept(_filing(accepted))
         sealed = tuple([(d.id, await self.files.put(_content(d.type, sealed=True))) for d in documents])
         steps = tuple(
-            RouteStep(address=a.id, channel=a.channel, not_before=now, wait=259200, reason="own address first")
+            RouteStep(address=a.id, channel=a.channel, not_before=now, wait=259200, reason=_rung(a))
             for a in who.addresses
         )
         await self.tell(name, events.DocumentsSealed(at=now, sealed=sealed))
@@ -245,6 +245,13 @@ class Stage:
     async def read_by_self(self, delivery: str, attempt: Attempt) -> None:
         fact = Fact(kind="read", at=self.clock.now(), address=attempt.address, key="seed", by=Person(relation="self"))
         await self.tell(delivery, events.FactRecorded(at=self.clock.now(), fact=fact, by="recipient"))
+
+
+def _rung(address: Address) -> str:
+    """The reason that the rulebook's ladder gives for an address like that."""
+    media = "electronic" if address.electronic else "mail"
+    kind = "own" if address.basis == "own" else "given"
+    return next(rung.reason for rung in book().ladder if (rung.media, rung.address_class) == (media, kind))
 
 
 def _pages(kind: str) -> int:

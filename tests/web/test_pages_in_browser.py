@@ -10,11 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
+from delivery.core.effect import document_effects
 from delivery.core.model import Fact, Person
+from tests.core.world import book
 from tests.servers import PROJECT
-from tests.web.stage import CREDIT_CODE, LAST6, PASSWORD, Stage, company, person
+from tests.web.stage import CREDIT_CODE, LAST6, PASSWORD, Stage, company, open_stage, person
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")  # one browser for all of them
 
 PICTURES = PROJECT / ".artefacts" / "pages"
 SIZES = {"phone": {"width": 360, "height": 740}, "desk": {"width": 1280, "height": 900}}
@@ -57,7 +62,7 @@ CONTRAST = """() => {
 }"""
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def browser(chromium: Path) -> AsyncIterator[Browser]:
     """Debian's Chromium. `--no-sandbox`: tests may run as root."""
     async with async_playwright() as playwright:
@@ -66,7 +71,16 @@ async def browser(chromium: Path) -> AsyncIterator[Browser]:
         await launched.close()
 
 
-@pytest.fixture(params=[(size, locale) for size in SIZES for locale in LOCALES], ids=lambda p: "-".join(p))
+@pytest_asyncio.fixture(loop_scope="module")
+async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
+    """The stage, on the loop that the browser lives on."""
+    async with open_stage(tmp_path) as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture(
+    loop_scope="module", params=[(size, locale) for size in SIZES for locale in LOCALES], ids=lambda p: "-".join(p)
+)
 async def context(request: pytest.FixtureRequest, browser: Browser, stage: Stage) -> AsyncIterator[BrowserContext]:
     """A window in which no script runs, so whatever works there works without."""
     size, locale = request.param
@@ -82,7 +96,7 @@ async def context(request: pytest.FixtureRequest, browser: Browser, stage: Stage
     await opened.close()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def page(context: BrowserContext) -> Page:
     return await context.new_page()
 
@@ -214,8 +228,7 @@ async def test_a_clerk_at_work(stage: Stage, page: Page, shoot: Shoot) -> None:
 async def test_a_clerk_decides(stage: Stage, page: Page, shoot: Shoot) -> None:
     delivery = await stage.delivery(person(), types=("summons",))
     await stage.read_by_self(delivery, await stage.send(delivery))
-    reason = "read feedback: presumed"
-    await stage.open_task(delivery, "clerk_confirm", reason, proposal="presumed 2025-09-16")
+    await stage.open_task(delivery, "clerk_confirm", await _why(stage, delivery), proposal="presumed 2025-09-16")
     await _sign_in(page)
     await page.locator("table .button").click()
     await shoot(page, "console-decision")
@@ -239,6 +252,12 @@ async def test_in_the_dark(stage: Stage, browser: Browser) -> None:
     await page.screenshot(path=PICTURES / "documents-phone-dark.png", full_page=True)
 
 
+async def _why(stage: Stage, delivery: str) -> str:
+    """The reason of the task that the effect asks for."""
+    told = await stage.journal.delivery(delivery)
+    return document_effects(told, book(), stage.clock.now())[0][1].explanation
+
+
 async def _a_busy_court(stage: Stage) -> tuple[str, str]:
     """One delivery that is done, one whose letter was signed by nobody knows whom, some others."""
     done = await stage.delivery(person("李海燕"))
@@ -254,10 +273,10 @@ async def _a_busy_court(stage: Stage) -> tuple[str, str]:
     signed = Fact(kind="signed", at=stage.clock.now(), address="a3", key="x", by=Person(relation="unverified"))
     await stage.raw_receipt(letter, signed, code="704", words="已签收，他人代收")
     stage.clock.move(hours=3)
-    await stage.open_task(post, "cure_evidence", "the receipt lacks the signer's ID number or relation")
+    await stage.open_task(post, "cure_evidence", (await _why(stage, post)))
     read = await stage.delivery(person("周敏"), number="（2024）示0101民初125号")
     await stage.read_by_self(read, await stage.send(read))
-    await stage.open_task(read, "clerk_confirm", "read feedback at an own address", proposal="presumed 2025-09-18")
+    await stage.open_task(read, "clerk_confirm", await _why(stage, read), proposal="presumed 2025-09-18")
     doubt = await stage.delivery(company(), number="（2024）示0101民初126号")
     await stage.open_task(doubt, "judge_decision", "returned: nobody home after three tries", owner="judge")
     stage.clock.move(days=4)

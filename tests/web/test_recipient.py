@@ -8,6 +8,7 @@ import re
 from dataclasses import replace
 
 import pytest
+from structlog.testing import capture_logs
 
 from delivery.core import events
 from delivery.core.model import Representative
@@ -149,6 +150,21 @@ async def test_wrong_characters_pause_then_end_with_a_task(stage: Stage) -> None
 async def _try_anyway(visitor: Visitor, page: Page, link: str, last6: str) -> Page:
     """Past the page that shows no form: the CSRF token stands in the other one."""
     return await visitor.post(f"{link}/identify", {"form": page.form("/not-me")["form"], "last6": last6})
+
+
+async def test_a_miss_is_logged_by_its_ids_alone(stage: Stage) -> None:
+    delivery, link = await _sent(stage)
+    with capture_logs() as lines:
+        async with Visitor(stage) as visitor:
+            await visitor.identify(link, WRONG)
+    assert lines == [
+        {
+            "event": "second_factor_failed",
+            "log_level": "info",
+            "delivery": delivery,
+            "attempt": f"{delivery}.a1.1",
+        }
+    ]
 
 
 async def test_many_at_once_are_no_more_guesses_than_one_after_the_other(stage: Stage) -> None:

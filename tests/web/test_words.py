@@ -10,6 +10,8 @@ from delivery.core.decide import PERSON
 from delivery.core.events import KINDS
 from delivery.core.model import State
 from delivery.web.pages import Text, catalogue
+from delivery.web.sayings import said, task_reason
+from tests.core.world import book
 from tests.servers import PROJECT
 
 WEB = PROJECT / "delivery" / "web"
@@ -22,7 +24,7 @@ def test_every_text_has_both_languages_with_the_same_blanks(name: str) -> None:
     for section, texts in catalogue(name).items():
         for key, (chinese, english) in texts.items():
             assert chinese, f"{section}.{key}"
-            assert english or section == "why", f"{section}.{key}"
+            assert english or section in ("why", "said"), f"{section}.{key}"
             if english:
                 blanks = [sorted(re.findall(r"\{(\w+)\}", words)) for words in (chinese, english)]
                 assert blanks[0] == blanks[1], f"{section}.{key}"
@@ -41,6 +43,23 @@ def test_the_console_has_a_word_for_every_state_event_and_next_step() -> None:
     assert {state.value for state in State} <= set(words["state"])
     assert set(KINDS) <= set(words["event"])
     assert set(PERSON) <= set(words["task"])
+
+
+def test_chinese_clerks_read_the_reasons_of_routes_and_tasks_in_chinese() -> None:
+    text = Text("zh", catalogue("console"))
+    rules = book()
+    for sentence in (rung.reason for rung in rules.ladder):
+        assert said(sentence, rules, text) != sentence
+    rule = rules.rules[0]
+    assert said(rule.says, rules, text) == rule.says_zh
+    assert said(f"d1: {rule.says}", rules, text) == f"d1：{rule.says_zh}"
+    assert task_reason("cure_evidence", rule.says, rules, text) == (rule.says_zh, "")
+    assert task_reason("in_doubt", "whether sms took it", rules, text)[1] == "whether sms took it"
+    assert task_reason("cure_evidence", "a sentence of tomorrow", rules, text) == ("a sentence of tomorrow", "")
+    assert task_reason("in_doubt", "whether sms took it", rules, Text("en", text.catalogue)) == (
+        "whether sms took it",
+        "",
+    )
 
 
 def test_a_word_that_nobody_wrote_is_an_error_and_a_new_term_speaks_for_itself() -> None:
