@@ -2,30 +2,16 @@
 
 from __future__ import annotations
 
-import io
 from urllib.parse import quote
 
 import pytest
-from aiohttp import FormData
 
 from delivery.core import events
-from delivery.core.effect import document_effects, standing_facts
-from delivery.core.model import Fact, Outcome, Person
+from delivery.core.model import Fact, Outcome
 from delivery.journal.accounts import Clerk
-from tests.core.world import book
-from tests.web.browsing import Page, Visitor
-from tests.web.papers import PICTURE
+from tests.web.browsing import Visitor
+from tests.web.desk import letter, outcome, slip_form
 from tests.web.stage import PASSWORD, Stage, company, person
-
-
-async def _letter(stage: Stage, kind: str = "signed", by: str = "unverified") -> tuple[str, Fact]:
-    """A letter of which the carrier reported a result, and hardly anything about who."""
-    delivery = await stage.delivery(person(), types=("summons",))
-    attempt = await stage.send(delivery, "a3")
-    stage.clock.move(days=2)
-    fact = Fact(kind=kind, at=stage.clock.now(), address="a3", key="704", by=Person(relation=by))
-    await stage.raw_receipt(attempt, fact, code="704", words="<b>他人代收</b>")
-    return delivery, fact
 
 
 async def _presumed(stage: Stage) -> tuple[str, str]:
@@ -34,12 +20,6 @@ async def _presumed(stage: Stage) -> tuple[str, str]:
     await stage.read_by_self(delivery, await stage.send(delivery))
     task = await stage.open_task(delivery, "clerk_confirm", "read", proposal="presumed 2025-09-16")
     return delivery, task
-
-
-async def _outcome(stage: Stage, delivery: str) -> tuple[Outcome, str | None]:
-    told = await stage.journal.delivery(delivery)
-    effect = document_effects(told, book(), stage.clock.now())[0][1]
-    return effect.outcome, effect.next
 
 
 async def _looks(stage: Stage, court: str = "632801") -> list[tuple[str, str]]:
@@ -202,7 +182,7 @@ async def test_the_timeline_has_three_times_the_reason_and_the_providers_words(s
 
 
 async def test_files_are_handed_out_and_every_look_is_on_record(stage: Stage) -> None:
-    delivery, _ = await _letter(stage)
+    delivery, _ = await letter(stage)
     told = await stage.journal.delivery(delivery)
     async with Visitor(stage) as visitor:
         await visitor.sign_in()
@@ -233,7 +213,7 @@ async def test_files_are_handed_out_and_every_look_is_on_record(stage: Stage) ->
 
 
 async def test_a_changed_file_is_not_handed_out(stage: Stage) -> None:
-    delivery, _ = await _letter(stage)
+    delivery, _ = await letter(stage)
     digest = dict((await stage.journal.delivery(delivery)).sealed)["d1"]
     (stage.folder / "documents" / digest[:2] / digest[2:]).write_bytes(b"something else")
     async with Visitor(stage) as visitor:
@@ -244,7 +224,7 @@ async def test_a_changed_file_is_not_handed_out(stage: Stage) -> None:
 
 
 async def test_another_court_sees_nothing(stage: Stage) -> None:
-    delivery, _ = await _letter(stage)
+    delivery, _ = await letter(stage)
     task = await stage.open_task(delivery, "cure_evidence", "who signed?")
     told = await stage.journal.delivery(delivery)
     one = f"/console/deliveries/{delivery}"
@@ -259,7 +239,7 @@ async def test_another_court_sees_nothing(stage: Stage) -> None:
         assert {page.tree().xpath("string(//main)") for page in pages} == {absent.tree().xpath("string(//main)")}
         decided = {"form": csrf, "decision": "done", "reason": "mine"}
         assert (await stranger.post(f"{one}/tasks/{task}", decided)).status == 404
-        assert (await stranger.post(f"{one}/slip", _slip(csrf, relation="self"))).status == 404
+        assert (await stranger.post(f"{one}/slip", slip_form(csrf, relation="self"))).status == 404
         assert (await stranger.get("/console/deliveries")).says("没有符合条件")
         assert desk.says("没有待办")
         assert (await stranger.get("/console/looks")).says("还没有记录")
@@ -272,7 +252,7 @@ async def test_another_court_sees_nothing(stage: Stage) -> None:
 
 async def test_a_confirmation_is_a_fact_with_a_name_and_a_reason(stage: Stage) -> None:
     delivery, task = await _presumed(stage)
-    assert await _outcome(stage, delivery) == (Outcome.PRESUMED, "clerk_confirm")
+    assert await outcome(stage, delivery) == (Outcome.PRESUMED, "clerk_confirm")
     async with Visitor(stage) as visitor:
         await visitor.sign_in()
         page = await visitor.get(f"/console/deliveries/{delivery}")
@@ -286,7 +266,7 @@ async def test_a_confirmation_is_a_fact_with_a_name_and_a_reason(stage: Stage) -
     assert isinstance(closed, events.TaskClosed)
     assert (recorded.fact.decided_by, recorded.by, recorded.reason) == ("clerk", "clerk", "电话核实")
     assert (closed.decision, closed.by, closed.reason) == ("confirm", "clerk", "电话核实")
-    assert await _outcome(stage, delivery) == (Outcome.PRESUMED, None)
+    assert await outcome(stage, delivery) == (Outcome.PRESUMED, None)
 
 
 @pytest.mark.parametrize("fields", [
@@ -307,17 +287,17 @@ async def test_no_reason_or_no_fitting_decision_decides_nothing(stage: Stage, fi
 
 async def test_a_form_without_its_token_is_refused(stage: Stage) -> None:
     delivery, task = await _presumed(stage)
-    letter, _ = await _letter(stage)
+    posted, _ = await letter(stage)
     async with Visitor(stage) as visitor:
         await visitor.sign_in()
         for token in ({}, {"form": "0" * 32}, {"form": "é"}):
             fields = {"decision": "confirm", "reason": "x", **token}
             assert (await visitor.post(f"/console/deliveries/{delivery}/tasks/{task}", fields)).status == 403
         assert (await visitor.post("/console/sign-out")).status == 403
-        assert (await visitor.post(f"/console/deliveries/{letter}/slip", _slip("0" * 32))).status == 403
-        assert (await visitor.post(f"/console/deliveries/{letter}/slip", {"form": "x"})).status == 403
+        assert (await visitor.post(f"/console/deliveries/{posted}/slip", slip_form("0" * 32))).status == 403
+        assert (await visitor.post(f"/console/deliveries/{posted}/slip", {"form": "x"})).status == 403
     assert await stage.facts(delivery) == ["read"]
-    assert await stage.facts(letter) == []
+    assert await stage.facts(posted) == []
 
 
 async def test_what_is_a_judges_is_left_to_the_judge(stage: Stage) -> None:
@@ -340,7 +320,7 @@ async def test_what_is_a_judges_is_left_to_the_judge(stage: Stage) -> None:
     annulled = (await stage.journal.delivery(delivery)).facts[-1]
     assert (annulled.kind, annulled.address, annulled.attempt) == ("annulled", "a1", 1)
     assert (annulled.reason, annulled.decided_by) == ("address_not_used", "judge")
-    assert (await _outcome(stage, delivery))[0] is Outcome.NOT_SERVED
+    assert (await outcome(stage, delivery))[0] is Outcome.NOT_SERVED
 
 
 async def _objected(stage: Stage) -> tuple[str, str]:
@@ -378,105 +358,8 @@ async def test_paper_that_was_handed_over_is_a_fact(stage: Stage) -> None:
     assert "paper_handed_over" in await stage.facts(delivery)
 
 
-# --- the slip --------------------------------------------------------------------------------------------------------
-
-
-def _slip(csrf: str, file: bytes = PICTURE, **fields: str) -> FormData:
-    form = FormData({"form": csrf, "reason": "回执照片", **fields})
-    form.add_field("evidence", io.BytesIO(file), filename="slip.png", content_type="image/png")
-    return form
-
-
-async def _slip_form(visitor: Visitor, delivery: str) -> tuple[str, str, Page]:
-    """The address of the form, its CSRF token, and the page."""
-    page = await visitor.get(f"/console/deliveries/{delivery}/slip")
-    return f"/console/deliveries/{delivery}/slip", page.form("/slip")["form"], page
-
-
-async def test_a_slip_completes_what_the_carrier_reported(stage: Stage) -> None:
-    delivery, reported = await _letter(stage)
-    assert (await _outcome(stage, delivery))[0] is Outcome.REVIEW
-    stage.clock.move(days=1)
-    async with Visitor(stage) as visitor:
-        await visitor.sign_in()
-        path, csrf, page = await _slip_form(visitor, delivery)
-        completes = page.form("/slip")["completes"]
-        said = {
-            "relation": "spouse",
-            "adult": "yes",
-            "cohabiting": "yes",
-            "id_on_receipt": "yes",
-            "relation_on_receipt": "yes",
-        }
-        for _ in range(2):
-            after = await visitor.post(path, _slip(csrf, completes=completes, name="赵敏", **said))
-        assert after.path == f"/console/deliveries/{delivery}"
-        evidence = await visitor.get(after.tree().xpath("//a[text()='证据文件']/@href")[0])
-    assert evidence.content == PICTURE
-    assert evidence.headers["Content-Type"] == "image/png"
-    told = await stage.journal.delivery(delivery)
-    assert len(told.facts) == 1
-    fact = told.facts[0]
-    assert (fact.kind, fact.at, fact.address, fact.attempt) == ("signed", reported.at, "a3", 1)
-    assert fact.by == Person(relation="spouse", adult=True, cohabiting=True, name="赵敏")
-    whole = [one for one in standing_facts(told) if one.kind == "signed"]
-    assert len(whole) == 1
-    assert await _outcome(stage, delivery) == (Outcome.SERVED, None)
-
-
-async def test_a_return_is_entered_where_the_carrier_reported_none(stage: Stage) -> None:
-    delivery = await stage.delivery(person(), types=("summons",))
-    attempt = await stage.send(delivery, "a3")
-    said = {"kind": "returned", "at": "2025-09-20T15:00", "attempt": attempt.id, "return_reason": "moved"}
-    async with Visitor(stage) as visitor:
-        await visitor.sign_in()
-        path, csrf, _ = await _slip_form(visitor, delivery)
-        await visitor.post(path, _slip(csrf, noted_on="2025-09-19", court_received_on="2025-09-22", **said))
-    fact = (await stage.journal.delivery(delivery)).facts[0]
-    assert (fact.kind, fact.reason, fact.at.isoformat()) == ("returned", "moved", "2025-09-20T15:00:00+08:00")
-    assert (str(fact.noted_on), str(fact.court_received_on), fact.by) == ("2025-09-19", "2025-09-22", None)
-
-
-@pytest.mark.parametrize(("file", "fields", "fault"), [
-    (b"", {"relation": "self"}, "请附上"),
-    (b"MZ\x90 a program", {"relation": "self"}, "请附上"),
-    (PICTURE, {"relation": ""}, "请选择与受送达人的关系"),
-    (PICTURE, {"relation": "the cat"}, "请选择与受送达人的关系"),
-    (PICTURE, {"relation": "self", "reason": " "}, "请填写登记说明"),
-    (PICTURE, {"relation": "self", "completes": "", "kind": "signed", "at": "yesterday"}, "请填写有效的时间"),
-    (PICTURE, {"relation": "self", "completes": "none", "kind": "eaten"}, "请选择要补全的回执"),
-])  # fmt: skip
-async def test_a_faulty_slip_is_given_back(stage: Stage, file: bytes, fields: dict[str, str], fault: str) -> None:
-    delivery, _ = await _letter(stage)
-    async with Visitor(stage) as visitor:
-        await visitor.sign_in()
-        path, csrf, page = await _slip_form(visitor, delivery)
-        sent = _slip(csrf, file, **({"completes": page.form("/slip")["completes"]} | fields))
-        answer = await visitor.post(path, sent)
-    assert answer.status == 422
-    assert answer.says(fault)
-    assert await stage.facts(delivery) == []
-
-
-async def test_a_picture_that_is_too_large_is_given_back(stage: Stage) -> None:
-    delivery, _ = await _letter(stage)
-    async with Visitor(stage) as visitor:
-        await visitor.sign_in()
-        path, csrf, _ = await _slip_form(visitor, delivery)
-        answer = await visitor.post(path, _slip(csrf, PICTURE + bytes(10 * 1024 * 1024), relation="self"))
-    assert answer.status == 422
-    assert answer.says("请附上")
-
-
-async def test_a_delivery_without_a_letter_has_no_slip(stage: Stage) -> None:
-    delivery, _ = await _presumed(stage)
-    async with Visitor(stage) as visitor:
-        await visitor.sign_in()
-        assert (await visitor.get(f"/console/deliveries/{delivery}/slip")).status == 404
-
-
 async def test_english_pages_have_no_gap(stage: Stage) -> None:
-    delivery, _ = await _letter(stage)
+    delivery, _ = await letter(stage)
     async with Visitor(stage, language="en") as visitor:
         page = await visitor.sign_in()
         assert page.says("Nothing is waiting.")
