@@ -260,6 +260,9 @@ def _read_content(fields: Fields, sha256: str, content: _Content) -> DocumentFac
     if inside is not None and came is None:
         fields.fault("content", "not_base64", "The content should be base64 (RFC 4648 §4), without line breaks.")
         return _NOTHING
+    if inside == "":
+        fields.fault("content", "empty", "The content should be a document: leave the field out to upload it apart.")
+        return _NOTHING
     if content.findings is None:
         return _NOTHING
     if came and sha256 and came != sha256:

@@ -17,5 +17,8 @@ class PatternAccessLogger(AbstractAccessLogger):
 def _pattern(request: web.BaseRequest) -> str:
     if not isinstance(request, web.Request):
         return "-"
-    resource = request.match_info.route.resource
+    try:
+        resource = request.match_info.route.resource
+    except (AssertionError, AttributeError):  # what could not be parsed was never routed
+        return "-"
     return resource.canonical if resource else "-"

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from aiohttp import BodyPartReader, MultipartReader, web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from delivery.core.fields import Fault
 from delivery.core.submission import MOST_DOCUMENTS
@@ -70,7 +71,7 @@ async def read_parts(request: web.Request, limit: int) -> dict[str, bytes]:
             name = _name(part, parts)
             assert isinstance(part, BodyPartReader)  # noqa: S101 — _name refuses the other kind; mypy cannot see that
             parts[name] = await _collect(_chunks(part), limit - sum(map(len, parts.values())))
-    except (ValueError, AssertionError, RuntimeError) as error:  # what aiohttp raises on a body that is no multipart
+    except (ValueError, AssertionError, RuntimeError, HttpProcessingError) as error:  # aiohttp, on no multipart
         raise Problem(400, "unreadable", "The body should be multipart/form-data (RFC 7578).") from error
     return parts
 

@@ -119,17 +119,35 @@ def _in_query(name: str, description: str, schema: Json, *, required: bool = Fal
     return {"name": name, "in": "query", "description": description, "required": required, "schema": schema}
 
 
-def _body(schema: Json, *media_types: str) -> Json:
+def _body(schema: Json, *media_types: str, example: Any = None) -> Json:
     kinds = media_types or ("application/json", "application/cloudevents+json")
-    return {"required": True, "content": {kind: {"schema": schema} for kind in kinds}}
+    content = {"schema": schema} if example is None else {"schema": schema, "example": example}
+    return {"required": True, "content": dict.fromkeys(kinds, content)}
+
+
+def _packaged(name: str) -> Any:
+    return json.loads((files(__package__) / "schemas" / name).read_text("utf-8"))
+
+
+def _links(**targets: str) -> Json:
+    """Where an answer leads: operation → the place of the id in the body (OpenAPI 3.1, Link Object)."""
+    return {
+        name: {"operationId": name, "parameters": {"id": f"$response.body#{place}"}} for name, place in targets.items()
+    }
+
+
+_OF_A_DELIVERY = ("readDelivery", "readEvents", "readEffect", "readProof", "tellFact", "withdraw")
 
 
 # --- paths -----------------------------------------------------------------------------------------------------------
 
 
 def _filing() -> Json:
-    submission, accepted = _ref("Submission"), _ref("Accepted")
-    filing = _body(submission)
+    submission = _ref("Submission")
+    example = _packaged("submission.example.json")
+    leads = _links(readSubmission="/submission_id", **dict.fromkeys(_OF_A_DELIVERY, "/deliveries/0/delivery_id"))
+    kept = {status: _json(said, _ref("Accepted")) | {"links": leads} for status, said in _KEPT.items()}
+    filing = _body(submission, example=example)
     filing["content"]["multipart/form-data"] = {
         "schema": {
             "type": "object",
@@ -145,7 +163,7 @@ def _filing() -> Json:
             "post": _operation(
                 "submit",
                 "Hand over a case's documents for its recipients",
-                {200: _json("Kept before; the same answer again.", accepted), 202: _json("Kept.", accepted)},
+                kept,
                 (400, 401, 409, 413, 415, 422),
                 requestBody=filing,
             )
@@ -166,7 +184,11 @@ def _filing() -> Json:
                 {200: _json("Kept before.", _ref("Stored")), 201: _json("Kept.", _ref("Stored"))},
                 (400, 401, 404, 413, 415, 422),
                 parameters=[_in_path("sha256", DIGEST)],
-                requestBody=_body({"type": "string", "contentMediaType": "application/pdf"}, "application/pdf"),
+                requestBody=_body(
+                    {"type": "string", "contentMediaType": "application/pdf"},
+                    "application/pdf",
+                    "application/octet-stream",
+                ),
             )
         },
         "/v1/routes": {
@@ -175,10 +197,13 @@ def _filing() -> Json:
                 "Dry run: the route for each recipient, with the reason for each choice",
                 {200: _json("The routes.", _object({"routes": _list(_ref("Route"))}))},
                 (400, 401, 413, 415, 422),
-                requestBody=_body(submission),
+                requestBody=_body(submission, example=example),
             )
         },
     }
+
+
+_KEPT = {200: "Kept before; the same answer again.", 202: "Kept."}
 
 
 def _deliveries() -> Json:
@@ -200,7 +225,7 @@ def _deliveries() -> Json:
                 {200: _json("Withdrawn.", _object({"delivery_id": DELIVERY_ID, "state": {"const": "withdrawn"}}))},
                 (400, 401, 404, 409, 413, 415, 422),
                 parameters=one,
-                requestBody=_body(_ref("Withdrawal")),
+                requestBody=_body(_ref("Withdrawal"), example={"by": "书记员甲", "reason": "案件已调解"}),
             )
         },
         f"{below}/facts": {
@@ -295,8 +320,7 @@ def _schemas() -> Json:
 
 def _submission_schemas() -> Json:
     """The published JSON Schema of a submission (docs/schemas), its definitions among the components."""
-    text = (files(__package__) / "schemas" / "submission.schema.json").read_text("utf-8")
-    schema = json.loads(text.replace('"#/$defs/', '"#/components/schemas/'))
+    schema = json.loads(json.dumps(_packaged("submission.schema.json")).replace('"#/$defs/', '"#/components/schemas/'))
     definitions = schema.pop("$defs")
     return {"Submission": {name: value for name, value in schema.items() if not name.startswith("$")}, **definitions}
 
