@@ -16,6 +16,7 @@ from delivery.journal.appending import worst
 from delivery.journal.engines import open_engines
 from delivery.journal.errors import JournalClosed, VersionConflict
 from delivery.journal.journal import Journal
+from delivery.journal.writing import Batch
 from tests.journal.world import CLIENT, COURT, START, HandClock, filing, planned, sending
 
 
@@ -203,6 +204,27 @@ async def test_positions_rise_in_the_order_of_commits(journal: Journal) -> None:
     assert positions == sorted(set(positions))
     assert [each.delivery.split("-")[0] for each in everything] == ["s0"] * 5 + ["s1"] * 5 + ["s2"] * 5
     assert await journal.events_after(positions[9], 100) == everything[10:]
+
+
+async def test_who_has_taken_a_number_commits_before_the_next_is_given_out(database_url: str) -> None:
+    """Two journals are two processes. Else a reader could see the later number first, and its cursor pass the other."""
+    slow, quick = [await Journal.open(database_url, HandClock(prefix=name)) for name in "sq"]
+    written, go = asyncio.Event(), asyncio.Event()
+
+    async def linger(batch: Batch) -> None:
+        written.set()
+        await go.wait()
+
+    first = [asyncio.create_task(work) for work in (slow.accept(filing(1)), slow._do(linger))]
+    await written.wait()
+    second = asyncio.create_task(quick.accept(filing(2)))
+    await asyncio.wait([second], timeout=0.3)
+    assert not second.done()
+    go.set()
+    await asyncio.gather(*first, second)
+    assert [row.submission for row in await quick.reports_after(COURT, CLIENT, 0, 10)] == ["s1", "s2"]
+    for journal in (slow, quick):
+        await journal.close()
 
 
 async def test_a_cursor_skips_nothing_while_two_write(database_url: str) -> None:
