@@ -104,6 +104,7 @@ async def test_the_last_six_characters_open_the_documents_once_on_record(stage: 
 async def test_a_second_browser_makes_no_second_reading(stage: Stage) -> None:
     delivery, link = await _sent(stage)
     for _ in range(2):
+        stage.clock.move(minutes=1)
         async with Visitor(stage) as visitor:
             assert (await visitor.identify(link, LAST6)).path.endswith("/documents")
     assert await stage.facts(delivery) == ["read"]
@@ -252,13 +253,16 @@ async def test_every_deed_done_twice_is_done_once(stage: Stage) -> None:
     delivery, link = await _sent(stage)
     async with Visitor(stage) as visitor:
         page = await visitor.identify(link, LAST6)
+        before = (await stage.journal.delivery(delivery)).version
         for deed in ("sign", "objection", "paper", "wrong-content"):
             fields = page.form(f"/{deed}") | {"document": "d2", "note": " 第二页\n缺失 "}
             for _ in range(3):
                 assert (await visitor.post(f"{link}/{deed}", fields, follow=False)).status == 303
+                stage.clock.move(seconds=1)
         after = await visitor.get(f"{link}/documents")
     assert await stage.facts(delivery) == ["read", "replied", "objection", "paper_requested"]
     told = await stage.journal.delivery(delivery)
+    assert told.version == before + 4
     assert [(task.kind, task.owner) for task in told.tasks] == [("wrong_content", "clerk")]
     assert "民事起诉状副本" in told.tasks[0].reason
     assert "第二页 缺失" in told.tasks[0].reason

@@ -1,4 +1,4 @@
-"""The slip of a letter, entered by a clerk: it completes what the carrier reported, or is given back with its faults."""
+"""The slip of a letter, entered by a clerk: it completes what the carrier reported, or is given back."""
 
 from __future__ import annotations
 
