@@ -61,6 +61,10 @@ PICTURE = base64.b64decode(
 """A picture of one grey point, in the place of a scanned slip."""
 
 
+class NotFinished(Exception):
+    """The demo did not come to its end in time."""
+
+
 @dataclass
 class Row:
     """What the reports have told about one delivery."""
@@ -87,12 +91,12 @@ class Demo:
         self._finished = asyncio.Event()
 
     async def play(self) -> bool:
-        """True when every delivery ended as it should. Raises TimeoutError."""
+        """True when every delivery ended as it should. Raises NotFinished."""
         url = f"nats://127.0.0.1:{self._settings.nats_port}"
         system = CaseSystemCounterpart(url, court=self._court, client=wiring.CLIENT)
         await system.start()
+        receiving = asyncio.create_task(system.receive(self._on_report))
         try:
-            receiving = asyncio.create_task(system.receive(self._on_report))
             if self._house.conductor:
                 self._house.conductor.watch(system.pending)
             say(
@@ -100,17 +104,19 @@ class Demo:
             )
             await system.submit(self._event)
             await self._until_finished(receiving)
-            receiving.cancel()
         finally:
+            receiving.cancel()
+            await asyncio.wait((receiving,))
             await system.stop()
         return await self._print_table()
 
     async def _until_finished(self, receiving: asyncio.Task[None]) -> None:
         finished = asyncio.create_task(self._finished.wait())
-        async with asyncio.timeout(PATIENCE):
-            await asyncio.wait((finished, receiving), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait((finished, receiving), timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
         if receiving.done():
             receiving.result()  # a player stumbled: say why
+        if not finished.done():
+            raise NotFinished
 
     # --- reports come in, people act -------------------------------------------------------------------------------
 
@@ -311,6 +317,6 @@ def main(*, once: bool) -> int:
         return asyncio.run(run(settings, once=once or not sys.stdout.isatty()))
     except KeyboardInterrupt:
         return 0
-    except TimeoutError:
+    except NotFinished:
         say("The demo did not come to its end in time; the lines above show how far it came.")
         return 1

@@ -25,8 +25,9 @@ class CaseSystemCounterpart:
         self._connection = await nats.connect(self._url)
 
     async def stop(self) -> None:
-        if self._connection:
-            await self._connection.close()
+        connection, self._connection = self._connection, None
+        if connection:
+            await connection.close()
 
     async def submit(self, event: dict[str, Any]) -> None:
         """Returns when the stream has the message; whether songda takes it, a report will say."""
@@ -41,14 +42,16 @@ class CaseSystemCounterpart:
         while True:
             try:
                 messages = await subscription.fetch(50, timeout=5)
-            except nats.errors.TimeoutError:
+            except TimeoutError:
                 continue
             for message in messages:
                 await on_report(json.loads(message.data))
                 await message.ack_sync()
 
     async def pending(self) -> int:
-        """Reports that have not been acknowledged yet."""
+        """Reports that have not been acknowledged yet; none for a case system that has gone home."""
+        if self._connection is None:
+            return 0
         info = await self._stream().consumer_info("REPORTS", self._client)
         return (info.num_pending or 0) + (info.num_ack_pending or 0)
 

@@ -280,11 +280,19 @@ def _effect_tasks(
             continue
         if effect.outcome in (Outcome.NOT_SERVED, Outcome.FORBIDDEN) and not _route_is_exhausted(delivery):
             continue
+        if effect.outcome is Outcome.PRESUMED and (_firm_answer_until(delivery, book) or now) > now:
+            continue
         seen.add(kind)
         about = f"{effect.outcome}.{effect.effective_date or effect.flag('proposed_date') or 'open'}"
         kind, about = _second_thought(delivery, kind, about)
         last = _last_attempt(delivery)
         yield _task(delivery, kind, about, effect.explanation, book, now, proposal=_proposal(effect), attempt=last)
+
+
+def _firm_answer_until(delivery: Delivery, book: Rulebook) -> datetime | None:
+    """Who has just read may be about to sign for it, and that is firmer: nobody is asked to confirm a presumption yet."""
+    read = [fact.at for fact in delivery.facts if fact.kind == "read"]
+    return max(read) + book.presumption_patience if read else None
 
 
 def _second_thought(delivery: Delivery, kind: str, about: str) -> tuple[str, str]:
@@ -378,6 +386,10 @@ def _doubt(delivery: Delivery, book: Rulebook, now: datetime, inquirable: frozen
     return None
 
 
+def _later(instant: datetime | None, now: datetime) -> datetime | None:
+    return instant if instant and instant > now else None
+
+
 # --- sending ---------------------------------------------------------------------------------------------------------
 
 
@@ -406,7 +418,7 @@ def _sending(delivery: Delivery, effects: tuple[tuple[str, Effect], ...], book: 
             return ElapseWait(attempt=attempt.id)
         return Wait(until=None)  # the task track_mail is open
     if _blocks_sending(effects):
-        return Wait(until=None)
+        return Wait(until=_later(_firm_answer_until(delivery, book), now))
     return _next_address(delivery, now)
 
 

@@ -123,6 +123,7 @@ class Rulebook:
     retry_delays: tuple[int, ...]
     ask_delays: tuple[int, ...]
     link_days: int
+    presumption_patience: timedelta
     tasks: Mapping[str, tuple[str, int]]
 
     def table(self, name: str, day: date) -> Iterable[Rule]:
@@ -194,6 +195,7 @@ def _assemble(tables: Mapping[str, Any], rules: tuple[Rule, ...]) -> Rulebook:
         retry_delays=tuple(policy["retry_delays"]),
         ask_delays=tuple(policy["ask_delays"]),
         link_days=policy["link_days"],
+        presumption_patience=timedelta(seconds=policy["presumption_patience"]),
         tasks={kind: (row["owner"], row["days"]) for kind, row in tables["task"].items()},
     )
 

@@ -154,7 +154,8 @@ def _filing() -> Json:
             "description": "submission: the event; beside it one part per document, named by the document's id.",
             "properties": {"submission": submission},
             "required": ["submission"],
-            "additionalProperties": {"type": "string", "contentMediaType": "application/pdf"},
+            "patternProperties": {"^[A-Za-z0-9_-]{1,40}$": {"type": "string", "contentMediaType": "application/pdf"}},
+            "additionalProperties": False,
         },
         "encoding": {"submission": {"contentType": "application/json"}},
     }
