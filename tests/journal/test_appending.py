@@ -261,6 +261,24 @@ async def test_a_closed_journal_writes_what_was_queued_and_nothing_more(database
         await journal.accept(filing(9))
 
 
+async def test_everybody_who_waits_hears_when_the_writer_ends(journal: Journal) -> None:
+    begun = asyncio.Event()
+
+    async def linger(batch: Batch) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    waiting = [asyncio.create_task(work) for work in (journal.accept(filing(1)), journal._do(linger))]
+    await begun.wait()
+    waiting.append(asyncio.create_task(journal.accept(filing(2))))
+    await asyncio.sleep(0)
+    journal._writer._task.cancel()
+    answers = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [type(answer) for answer in answers] == [JournalClosed] * 3
+    with pytest.raises(JournalClosed):
+        await journal.accept(filing(3))
+
+
 async def test_everybody_who_waits_hears_when_the_database_is_gone(journal: Journal, database_url: str) -> None:
     before = await _accepted(journal)
     engines = open_engines(database_url)

@@ -13,6 +13,7 @@ import pytest
 from delivery.clock import RehearsalClock
 from delivery.journal.journal import Journal
 from tests.journal.world import LEASE, START, HandClock, filing, planned
+from tests.servers import PATIENCE
 
 PROJECT = Path(__file__).parent.parent.parent
 
@@ -109,7 +110,7 @@ async def test_another_process_wakes_us(postgres_url: str) -> None:
     assert await _sleeping(waiting)
     command = [sys.executable, "-c", WRITER, postgres_url]
     await asyncio.to_thread(subprocess.run, command, cwd=PROJECT, check=True)
-    await waiting
+    await asyncio.wait_for(waiting, PATIENCE)
     assert len(await journal.claim(1, LEASE)) == 1
     await journal.close()
 

@@ -67,16 +67,15 @@ async def _fill(connection: AsyncConnection) -> None:
         await connection.execute(text(statement), used)
 
 
-@pytest.mark.parametrize("name", QUERIES)
-async def test_no_table_is_read_from_end_to_end(connection: AsyncConnection, name: str) -> None:
-    query = QUERIES[name]
-    assert isinstance(query, ClauseElement)
-    compiled = query.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})
-    plan = await _plan(connection, str(compiled))
-    assert not [line for line in plan if FROM_END_TO_END.search(line)], "\n".join(plan)
+async def test_no_table_is_read_from_end_to_end(connection: AsyncConnection) -> None:
+    plans = {name: await _plan(connection, query) for name, query in QUERIES.items()}
+    slow = {name: plan for name, plan in plans.items() if any(map(FROM_END_TO_END.search, plan))}
+    assert slow == {}
 
 
-async def _plan(connection: AsyncConnection, query: str) -> list[str]:
+async def _plan(connection: AsyncConnection, statement: Executable) -> list[str]:
+    assert isinstance(statement, ClauseElement)
+    query = statement.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})
     explain = "EXPLAIN" if connection.dialect.name == "postgresql" else "EXPLAIN QUERY PLAN"
     rows = await connection.exec_driver_sql(f"{explain} {query}")
     return [str(row[-1]).strip() for row in rows]
