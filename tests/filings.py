@@ -404,6 +404,7 @@ def _documents() -> Iterator[Break]:
     yield from (put(f"{DOC}/sha256", value, "malformed") for value in ("AB" * 32, "ab" * 31, "zz" * 32))
     yield put(f"{DOC}/sha256", "cd" * 32, "not_uploaded")
     yield from (put(f"{DOC}/content", value, "not_base64") for value in ("%%%", "YQ", "YQ==\n", 7, ["YQ=="]))
+    yield put(f"{DOC}/content", "", "empty")
     yield from (put("/data", value, "wrong_type") for value in ("x", [], 7))
     yield put(f"{DATA}/case", [], "wrong_type")
     sources = ("/courts/632801/other", "/courts/999/case-system", "case-system", "/courts/632801/case-system/x", 7)

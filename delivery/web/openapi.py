@@ -154,8 +154,8 @@ def _filing() -> Json:
             "description": "submission: the event; beside it one part per document, named by the document's id.",
             "properties": {"submission": submission},
             "required": ["submission"],
-            "patternProperties": {"^[A-Za-z0-9_-]{1,40}$": {"type": "string", "contentMediaType": "application/pdf"}},
-            "additionalProperties": False,
+            "propertyNames": {"pattern": "^[A-Za-z0-9_-]{1,40}$"},
+            "additionalProperties": {"type": "string", "contentMediaType": "application/pdf"},
         },
         "encoding": {"submission": {"contentType": "application/json"}},
     }

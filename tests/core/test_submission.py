@@ -39,11 +39,12 @@ def read(
     enclosed: Mapping[int, str] | None = None,
     findings: Mapping[str, DocumentFacts] | None = UPLOADED,
 ) -> Submission | tuple[Fault, ...]:
+    came = {place: filings.digest(content) for place, content in submission.enclosures(event).items()}
     return read_filing(
         event,
         court=COURT,
         clients=(CLIENT,),
-        enclosed=enclosed or {},
+        enclosed=came if enclosed is None else enclosed,
         findings=findings,
         accepted_at=NOW,
         new_id=ids(),

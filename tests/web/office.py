@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from adapters.simulated import parse_script
@@ -73,6 +74,7 @@ class Office:
     intake: Intake
     site: Site
     http: aiohttp.ClientSession
+    router: web.UrlDispatcher
     url: str = ""
     looks: list[int] = field(default_factory=list)
 
@@ -145,11 +147,23 @@ async def open_office(
         channels=CHANNELS,
         callbacks=callbacks or {"carrier": Doorkeeper()},
     )
-    server = TestServer(make_app(site))
+    app = make_app(site)
+    server = TestServer(app)
     await server.start_server(access_log_class=PatternAccessLogger)
     async with aiohttp.ClientSession() as http:
         try:
-            yield Office(journal, files, folder, clock, intake, site, http, str(server.make_url("")).rstrip("/"), looks)
+            yield Office(
+                journal,
+                files,
+                folder,
+                clock,
+                intake,
+                site,
+                http,
+                app.router,
+                str(server.make_url("")).rstrip("/"),
+                looks,
+            )
         finally:
             await server.close()
             await journal.close()
