@@ -140,11 +140,12 @@ def _event_rows(work: Accept, now: datetime) -> Iterable[Fields]:
 
 def _accepted_report(work: Accept, now: datetime) -> Fields:
     filing = work.filing
-    told = {"deliveries": [{"delivery_id": e.delivery, "recipient": e.recipient.id} for e in filing.accepted]}
-    case_number = filing.accepted[0].case.number
-    row = _report(
-        filing.court, filing.client, filing.submission_id, filing.accepted[0].at, {"case_number": case_number, **told}
-    )
+    told = {
+        "event_id": filing.id,  # the sender's own: on a queue nothing else ties this answer to what was filed
+        "case_number": filing.accepted[0].case.number,
+        "deliveries": [{"delivery_id": e.delivery, "recipient": e.recipient.id} for e in filing.accepted],
+    }
+    row = _report(filing.court, filing.client, filing.submission_id, filing.accepted[0].at, told)
     return row | {"id": work.report_id, "kind": "submission_accepted", "recorded_at": now}
 
 

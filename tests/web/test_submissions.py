@@ -603,7 +603,9 @@ async def test_one_key_for_queue_and_http(office: Office) -> None:
     assert await message(office, filing(summons())) == []
     assert await message(office, filing(summons())) == []
     assert (await office.submit(filing(summons()))).status == 200
-    assert len(await office.told()) == 1
+    (report,) = await office.told()
+    assert report["data"]["event_id"] == filing()["id"]
+    assert [each["recipient"] for each in report["data"]["deliveries"]] == ["r1", "r2"]
 
 
 async def test_a_faulty_message_is_told_twice_over(office: Office) -> None:
