@@ -5,12 +5,16 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
+import signal
 import socket
+import sys
 import sysconfig
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+PR_SET_PDEATHSIG = 1
 PATIENCE = 15.0
 """Seconds it may take to answer; many times what it needs."""
 
@@ -42,7 +46,10 @@ async def embedded(folder: Path, port: int) -> AsyncIterator[str]:
     program = Path(sysconfig.get_path("scripts")) / "nats-server"
     with (folder / "nats.log").open("ab") as log:
         process = await asyncio.create_subprocess_exec(
-            program, "-js", "-sd", folder / "nats", "-a", "127.0.0.1", "-p", str(port), stdout=log, stderr=log
+            *(program, "-js", "-sd", folder / "nats", "-a", "127.0.0.1", "-p", str(port)),
+            stdout=log,
+            stderr=log,
+            preexec_fn=_end_with_parent,
         )
     try:
         await _answering(process, port, folder / "nats.log")
@@ -51,6 +58,12 @@ async def embedded(folder: Path, port: int) -> AsyncIterator[str]:
         with suppress(ProcessLookupError):
             process.terminate()
         await process.wait()
+
+
+def _end_with_parent() -> None:
+    """When this process is killed the server ends too, and its port is free for the next start (prctl(2), Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 async def _answering(process: asyncio.subprocess.Process, port: int, log: Path) -> None:

@@ -164,7 +164,7 @@ class Conductor:
             due = await self._quiet()
             if due is None:
                 continue
-            self._clock.jump(due)
+            self._clock.jump(due)  # to now where a counterpart is late: what was not acknowledged is told again
             self._wake()
             await self._counterparts.advance()
 
@@ -176,6 +176,8 @@ class Conductor:
                 return None
             if any([await pending() for pending in self._pending]):
                 return None
-        due = [self._counterparts.next_due(), await self._next_due()]
-        upcoming = min((instant for instant in due if instant), default=None)
-        return upcoming if upcoming and upcoming > self._clock.now() else None
+        ours = await self._next_due()
+        if ours and ours <= self._clock.now():
+            return None  # a worker is about to take it
+        due = [instant for instant in (self._counterparts.next_due(), ours) if instant]
+        return min(due, default=None)

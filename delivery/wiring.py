@@ -14,7 +14,6 @@ from typing import Any
 import msgspec
 from aiohttp import web
 from argon2 import PasswordHasher
-from obstore.store import from_url
 
 from adapters.email import EmailChannel, EmailSettings
 from adapters.ems import EmsCallback, EmsChannel, EmsSettings
@@ -28,7 +27,7 @@ from delivery.core.recipients import ScriptPolicy
 from delivery.core.rulebook import Rulebook
 from delivery.intake import Intake, IntakeLimits
 from delivery.journal.accounts import Clerk, Client
-from delivery.journal.documents import Documents, Files, ObjectStore
+from delivery.journal.documents import Documents, open_documents
 from delivery.journal.journal import Journal
 from delivery.rehearsal import Conductor, Counterparts
 from delivery.settings import Settings, SettingsWrong
@@ -86,7 +85,7 @@ async def build(settings: Settings) -> AsyncIterator[House]:
         counterparts = await _counterparts(settings, clock, stack)
         callbacks: dict[str, Callback] = {}
         channels = await _channels(settings, clock, counterparts, callbacks, stack)
-        documents = _documents(settings)
+        documents = open_documents(settings.documents, settings.data / "documents")
         seals = SealPool(
             {court.code: _seal_keys(keys[court.code], court.name_zh, court.seal_label) for court in settings.courts},
             processes=settings.seal_processes,
@@ -203,12 +202,6 @@ async def _journal(settings: Settings, clock: Clock, stack: AsyncExitStack) -> J
     if isinstance(clock, RehearsalClock) and (last := await journal.last_record()):
         clock.jump(last)
     return journal
-
-
-def _documents(settings: Settings) -> Documents:
-    if settings.documents == "files":
-        return Files(settings.data / "documents")
-    return ObjectStore(from_url(settings.documents))
 
 
 def _seal_keys(keys: OpenedKeys, name: str, label: str) -> SealKeys:

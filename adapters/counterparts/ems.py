@@ -21,11 +21,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import aiohttp
+import structlog
 from aiohttp import web
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from adapters.simulated import Happening, LogEntry, Script, ScriptError
 from delivery.core.ports import Clock
+
+log = structlog.get_logger()
 
 LOCAL = ZoneInfo("Asia/Shanghai")
 BUSY_SECONDS = 60
@@ -302,9 +305,13 @@ class EmsCounterpart:
         try:
             async with session.post(url, **sent) as response:  # type: ignore[arg-type]
                 said = await response.json(content_type=None)
-                return response.status == 200 and isinstance(said, dict) and said.get("code") == "00000"
-        except (aiohttp.ClientError, TimeoutError, ValueError):
-            return False
+                if response.status == 200 and isinstance(said, dict) and said.get("code") == "00000":
+                    return True
+                fault = f"HTTP {response.status}"
+        except (aiohttp.ClientError, TimeoutError, ValueError) as wrong:
+            fault = type(wrong).__name__
+        log.warning("push_not_acknowledged", order=parcel.order, fault=fault)
+        return False
 
     def _push(self, parcel: _Parcel, step: Step) -> dict[str, str]:
         item = self._item(parcel, step)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from obstore.store import ObjectStore as Bucket
+from obstore.store import from_url
 
 from delivery.journal.errors import DocumentBroken
 
@@ -142,3 +143,8 @@ class ObjectStore:
         except FileNotFoundError:
             return False
         return True
+
+
+def open_documents(store: str, folder: Path) -> Documents:
+    """`files`: in `folder`; anything else is the URL of a bucket, such as s3://name. Raises ValueError."""
+    return Files(folder) if store == "files" else ObjectStore(from_url(store))
