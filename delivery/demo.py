@@ -1,7 +1,8 @@
 """`songda demo`: one case, five people, three kinds of channel, from the queue to the proofs, on this computer alone.
 
-It plays everyone around the service: the case system on the queue, the providers (config/demo.toml), one recipient with a
-telephone, and the clerk. The table at the end is made from the reports received and from `/effect`, from nothing else.
+It plays everyone around the service: the case system on the queue, the providers (config/demo.toml), one recipient
+with a telephone, and the clerk. The table at the end is made from the reports received and from `/effect`, from
+nothing else.
 """
 
 from __future__ import annotations
@@ -303,9 +304,7 @@ def say_where(settings: Settings) -> None:
     say("This was a rehearsal: the people, the case and the providers are invented; times are those of September 2025.")
     say(f"  proofs of service   {settings.data / 'proofs'}")
     say(f"  seal certificate    {settings.data / 'seal.pem'}")
-    say(
-        f"  clerk console       {settings.base_url}/console/   user clerk, password in {settings.data / 'clerk-password'}"
-    )
+    say(f"  clerk console       {settings.base_url}/console/  (clerk, password in {settings.data / 'clerk-password'})")
     say(f"  interface           {settings.base_url}/openapi.json   secret in {settings.data / 'client-secret'}")
 
 

@@ -99,6 +99,11 @@ def rules_of(settings: Settings) -> rulebook.Rulebook:
     return rulebook.load(tables)
 
 
+def webhook_secret(settings: Settings) -> str:
+    """What signs the webhook of the local case system (Standard Webhooks: `whsec_` and base64)."""
+    return secret(settings, "webhook-secret", lambda: "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode())
+
+
 def readable_password() -> str:
     """Twenty letters and digits in groups, without those that look alike: about 95 bits."""
     alphabet = "abcdefghjkmnpqrstuvwxyz23456789"

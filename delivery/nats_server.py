@@ -15,6 +15,8 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
+MAX_MESSAGE = 8 * 2**20
+"""Bytes of one message: a submission with its documents inside; larger ones go up apart (contract.md §2)."""
 PATIENCE = 15.0
 """Seconds it may take to answer; many times what it needs."""
 
@@ -44,9 +46,11 @@ async def embedded(folder: Path, port: int) -> AsyncIterator[str]:
     """
     check_port("127.0.0.1", port, "SONGDA_NATS_PORT")
     program = Path(sysconfig.get_path("scripts")) / "nats-server"
+    settings = folder / "nats.conf"
+    settings.write_text(f"max_payload: {MAX_MESSAGE}\n")
     with (folder / "nats.log").open("ab") as log:
         process = await asyncio.create_subprocess_exec(
-            *(program, "-js", "-sd", folder / "nats", "-a", "127.0.0.1", "-p", str(port)),
+            *(program, "-c", settings, "-js", "-sd", folder / "nats", "-a", "127.0.0.1", "-p", str(port)),
             stdout=log,
             stderr=log,
             preexec_fn=_end_with_parent,

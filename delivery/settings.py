@@ -56,7 +56,7 @@ class Settings:
     base_url: str
     nats: str | None
     nats_port: int
-    webhook: bool
+    webhook: str | None
     courts: tuple[CourtSettings, ...]
     rulebook: str
     slots: int
@@ -75,6 +75,14 @@ class Settings:
 
 def load(path: Path, environ: Mapping[str, str] = os.environ) -> Settings:
     """Read the file. Raises SettingsWrong with every fault, OSError when it cannot be read."""
+    settings, faults = read(path, environ)
+    if faults:
+        raise SettingsWrong(faults)
+    return settings
+
+
+def read(path: Path, environ: Mapping[str, str] = os.environ) -> tuple[Settings, list[str]]:
+    """The settings as far as they can be read, and their faults. Raises SettingsWrong when it is no TOML, OSError."""
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as wrong:
@@ -90,7 +98,7 @@ class _Reading:
         self._faults: list[str] = []
         self._known: set[str] = {"court", "channels", "counterparts"}
 
-    def settings(self) -> Settings:
+    def settings(self) -> tuple[Settings, list[str]]:
         port = self._port("web", "port", HTTP_PORT, 8080)
         data = Path(self._environ.get(DATA) or self._value("songda", "data", str, "songda-data"))
         host = self._value("web", "host", str, "127.0.0.1")
@@ -104,7 +112,7 @@ class _Reading:
             base_url=self._base_url(host, port),
             nats=self._value("queue", "nats", str, "embedded") or None,
             nats_port=self._port("queue", "port", NATS_PORT, 4222),
-            webhook=self._value("queue", "webhook", bool, default=True),
+            webhook=self._value("case_system", "webhook", str, "") or None,
             courts=self._courts(),
             rulebook=self._value("rules", "book", str, "cn"),
             slots=self._number("worker", "slots", 32, 1, 1000),
@@ -114,14 +122,12 @@ class _Reading:
             self_made=self._value("songda", "self_made", bool, default=False),
             rehearsal_start=self._value("rehearsal", "start", datetime, None),
             channels=self._channels(),
-            counterparts=self._tables.get("counterparts", {}),
+            counterparts=self._table("counterparts"),
         )
         self._check_unknown()
         if settings.rehearsal_start and settings.rehearsal_start.tzinfo is None:
             self._faults.append("/rehearsal/start: an instant with its offset, such as 2025-09-16T09:30:00+08:00")
-        if self._faults:
-            raise SettingsWrong([f"{self._path}: {fault}" for fault in self._faults])
-        return settings
+        return settings, [f"{self._path}: {fault}" for fault in self._faults]
 
     def _value(self, table: str, name: str, kind: type, default: Any) -> Any:
         self._known.add(f"{table}/{name}")
@@ -164,7 +170,17 @@ class _Reading:
             return ()
         return tuple(court for index, row in enumerate(rows) if (court := self._court(index, row)))
 
-    def _court(self, index: int, row: Mapping[str, Any]) -> CourtSettings | None:
+    def _table(self, name: str) -> dict[str, Any]:
+        table = self._tables.get(name, {})
+        if isinstance(table, dict):
+            return dict(table)
+        self._faults.append(f"/{name}: must be a table")
+        return {}
+
+    def _court(self, index: int, row: Any) -> CourtSettings | None:
+        if not isinstance(row, dict):
+            self._faults.append(f"/court/{index}: must be a table, [[court]]")
+            return None
         fields = CourtSettings.__dataclass_fields__
         missing = [name for name in ("code", "name_zh", "name_en", "phone") if not isinstance(row.get(name), str)]
         self._faults += [f"/court/{index}/{name}: a text is needed" for name in missing]
@@ -174,13 +190,13 @@ class _Reading:
         return CourtSettings(**row)
 
     def _channels(self) -> Mapping[str, Mapping[str, Any]]:
-        channels = self._tables.get("channels", {})
+        channels = self._table("channels")
         for name, table in channels.items():
             if not isinstance(table, dict) or not isinstance(table.get("adapter"), str):
                 self._faults.append(f"/channels/{name}/adapter: name the adapter, such as simulated")
         if not channels:
             self._faults.append("/channels: at least one channel, such as [channels.email] adapter = 'simulated'")
-        return dict(channels)
+        return channels
 
     def _check_unknown(self) -> None:
         for table, section in self._tables.items():

@@ -5,13 +5,14 @@ alone.
 from __future__ import annotations
 
 import asyncio
+import fcntl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from aiohttp import web
 from argon2 import PasswordHasher
 
@@ -20,7 +21,8 @@ from adapters.ems import EmsCallback, EmsChannel, EmsSettings
 from adapters.nats import NatsCaseSystem, NatsSettings
 from adapters.simulated import SimulatedChannel, SimulatedSettings, parse_script
 from adapters.smpp import SmppChannel, SmppSettings
-from delivery import keyring, nats_server
+from adapters.webhook import WebhookCaseSystem, WebhookTarget
+from delivery import channel_settings, keyring, nats_server
 from delivery.clock import RehearsalClock, SystemClock
 from delivery.core.ports import Callback, CaseSystem, Channel, Clock
 from delivery.core.recipients import ScriptPolicy
@@ -36,6 +38,7 @@ from delivery.web.app import make_app, make_runner
 from delivery.web.credentials import hash_secret
 from delivery.web.pages import CourtCard
 from delivery.web.site import Site
+from delivery.worker import tracking
 from delivery.worker.loop import Worker
 from delivery.worker.perform import Bench
 from delivery.worker.receiving import Receiving
@@ -50,6 +53,10 @@ CLIENT = "case-system"
 CLERKS = ("clerk", "judge")
 
 
+class AlreadyAtWork(OSError):
+    """Another process works on the same embedded journal: SQLite is for one."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class House:
     """What has been built, ready to run."""
@@ -61,6 +68,7 @@ class House:
     book: Rulebook
     channels: Mapping[str, Channel]
     intake: Intake
+    bench: Bench
     worker: Worker
     receiving: Receiving
     reporting: Reporting
@@ -72,16 +80,19 @@ class House:
 
 
 @asynccontextmanager
-async def build(settings: Settings) -> AsyncIterator[House]:
-    """Everything of the settings, opened; closed again in the end.
+async def build(
+    settings: Settings, roles: frozenset[str] = ROLES, *, journal_kind: type[Journal] = Journal
+) -> AsyncIterator[House]:
+    """Everything of the settings that these roles need, opened; closed again in the end.
 
-    Raises SettingsWrong, RulebookBroken, SecretMissing, PortTaken, and what the journal and the key files raise.
+    Raises SettingsWrong, RulebookBroken, SecretMissing, PortTaken, AlreadyAtWork, and what the journal and the key
+    files raise.
     """
     async with AsyncExitStack() as stack:
         settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-        clock = RehearsalClock(settings.rehearsal_start) if settings.rehearsal_start else SystemClock()
+        clock = clock_of(settings)
         book, keys = keyring.rules_of(settings), {c.code: keyring.keys_of(settings, c) for c in settings.courts}
-        journal = await _journal(settings, clock, stack)
+        journal = await _journal(settings, clock, stack, journal_kind)
         counterparts = await _counterparts(settings, clock, stack)
         callbacks: dict[str, Callback] = {}
         channels = await _channels(settings, clock, counterparts, callbacks, stack)
@@ -92,7 +103,7 @@ async def build(settings: Settings) -> AsyncIterator[House]:
             limits=Limits(max_bytes=settings.max_document_bytes, max_pages=settings.max_document_pages),
         )
         stack.callback(seals.close)
-        queue = await _queue(settings, stack)
+        queue = await _queue(settings, stack) if "queue" in roles else None
         bench = Bench(
             journal=journal,
             clock=clock,
@@ -107,7 +118,7 @@ async def build(settings: Settings) -> AsyncIterator[House]:
         )
         worker = Worker(bench, slots=settings.slots)
         receiving = Receiving(journal, clock, {channel.name: channel for channel in channels.values()})
-        sinks: dict[str, CaseSystem] = {"queue": queue} if queue else {}
+        sinks = _sinks(journal, queue, stack, webhook=bool(settings.webhook))
         reporting = Reporting(journal, clock, sinks)
         simulated = frozenset(word for word, channel in channels.items() if channel.name == "simulated")
         intake = Intake(
@@ -131,6 +142,7 @@ async def build(settings: Settings) -> AsyncIterator[House]:
             book=book,
             channels=channels,
             intake=intake,
+            bench=bench,
             worker=worker,
             receiving=receiving,
             reporting=reporting,
@@ -150,11 +162,13 @@ async def run(house: House, roles: frozenset[str] = ROLES, *, ready: Callable[[]
             await _serve(house, stack)
         if "queue" in roles and house.queue:
             group.create_task(house.queue.listen(house.intake))
-            for sink in ("queue",):
+        if "queue" in roles:
+            for sink in house.reporting.sinks:
                 group.create_task(house.reporting.run(sink))
         if "worker" in roles:
             group.create_task(house.worker.run())
             group.create_task(house.receiving.run())
+            group.create_task(tracking.run(house.bench))
             for channel in set(house.channels.values()):
                 if hasattr(channel, "listen"):
                     group.create_task(channel.listen(house.intake))
@@ -192,16 +206,47 @@ class OpenRequests:
         return counting
 
 
-async def _journal(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Journal:
-    embedded = settings.journal == "sqlite"
-    url = f"sqlite+aiosqlite:///{(settings.data / 'journal.sqlite').resolve()}" if embedded else settings.journal
-    journal = await Journal.open(url, clock, machine_now=SystemClock().now)
-    stack.push_async_callback(journal.close)
-    if embedded:
-        await journal.forget_leases()  # one process on SQLite: whoever held them is dead
+def clock_of(settings: Settings) -> SystemClock:
+    """The computer's clock, or the one of the rehearsal."""
+    return RehearsalClock(settings.rehearsal_start) if settings.rehearsal_start else SystemClock()
+
+
+def embedded(settings: Settings) -> bool:
+    """Whether the journal is a SQLite file of this computer, which is for one process alone."""
+    return settings.journal == "sqlite"
+
+
+def journal_url(settings: Settings) -> str:
+    """Where the journal is, for SQLAlchemy."""
+    if embedded(settings):
+        return f"sqlite+aiosqlite:///{(settings.data / 'journal.sqlite').resolve()}"
+    return settings.journal
+
+
+async def go_on(clock: Clock, journal: Journal) -> None:
+    """A rehearsal's clock goes on from the last record (contract.md §1)."""
     if isinstance(clock, RehearsalClock) and (last := await journal.last_record()):
         clock.jump(last)
+
+
+async def _journal(settings: Settings, clock: Clock, stack: AsyncExitStack, kind: type[Journal]) -> Journal:
+    if embedded(settings):
+        _be_alone(settings, stack)
+    journal = await kind.open(journal_url(settings), clock, machine_now=SystemClock().now)
+    stack.push_async_callback(journal.close)
+    if embedded(settings):
+        await journal.forget_leases()  # one process on SQLite: whoever held them is dead
+    await go_on(clock, journal)
     return journal
+
+
+def _be_alone(settings: Settings, stack: AsyncExitStack) -> None:
+    """Leases are forgotten at the start, so there must be nobody else who holds one. The lock ends with the process."""
+    lock = stack.enter_context((settings.data / "at-work").open("ab"))
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise AlreadyAtWork(f"another songda is at work on {settings.data}: its journal is for one process") from None
 
 
 def _seal_keys(keys: OpenedKeys, name: str, label: str) -> SealKeys:
@@ -238,8 +283,8 @@ async def _channels(
         try:
             known = counterparts.endpoints(word) if counterparts else {}
             built[word] = _channel(settings, {**table, **known}, clock, simulated, callbacks)
-        except (ValueError, TypeError, msgspec.ValidationError) as wrong:
-            faults.append(f"{settings.path}: /channels/{word}: {wrong}")
+        except channel_settings.ChannelWrong as wrong:
+            faults += [f"{settings.path}: /channels/{word}/{fault}" for fault in wrong.faults]
     if faults:
         raise SettingsWrong(faults)
     for channel in set(built.values()):
@@ -255,32 +300,19 @@ def _channel(
     simulated: SimulatedChannel,
     callbacks: dict[str, Callback],
 ) -> Channel:
-    match table["adapter"]:
-        case "simulated":
-            return simulated
-        case "email":
-            return EmailChannel(_filled(settings, table, EmailSettings, rehearsal=settings.rehearsal), clock=clock)
-        case "smpp":
-            return SmppChannel(_filled(settings, table, SmppSettings), clock=clock)
-        case "ems":
-            ems = _filled(settings, table, EmsSettings)
-            channel = EmsChannel(ems, clock=clock)
-            callbacks[channel.name] = EmsCallback(ems, channel=channel)
+    if table["adapter"] == channel_settings.SIMULATED:
+        return simulated
+    filled = channel_settings.fill(table, partial(keyring.secret, settings), rehearsal=settings.rehearsal)
+    match filled:
+        case EmailSettings():
+            return EmailChannel(filled, clock=clock)
+        case SmppSettings():
+            return SmppChannel(filled, clock=clock)
+        case EmsSettings():
+            channel = EmsChannel(filled, clock=clock)
+            callbacks[channel.name] = EmsCallback(filled, channel=channel)
             return channel
-    raise ValueError(f"there is no adapter {table['adapter']}: one of simulated, email, smpp, ems")
-
-
-def _filled(settings: Settings, table: Mapping[str, Any], kind: Any, **more: Any) -> Any:
-    """An adapter's settings: `*_file` names a secret of the data folder; an unknown name is a fault."""
-    values = dict(more)
-    for name, value in table.items():
-        if name.endswith("_file") and name != "ca_file":
-            values[name.removesuffix("_file")] = keyring.secret(settings, value)
-        elif name != "adapter":
-            values[name] = value
-    if unknown := sorted(set(values) - set(kind.__dataclass_fields__)):
-        raise ValueError(f"no such setting: {', '.join(unknown)}")
-    return msgspec.convert(values, kind)
+    raise AssertionError(type(filled))
 
 
 # --- queue and web ---------------------------------------------------------------------------------------------------
@@ -296,6 +328,25 @@ async def _queue(settings: Settings, stack: AsyncExitStack) -> NatsCaseSystem | 
     stack.push_async_callback(queue.close)
     await queue.start()
     return queue
+
+
+def _sinks(
+    journal: Journal, queue: NatsCaseSystem | None, stack: AsyncExitStack, *, webhook: bool
+) -> dict[str, CaseSystem]:
+    """Where reports go, by the name that the journal remembers what was published under."""
+    sinks: dict[str, CaseSystem] = {"queue": queue} if queue else {}
+    if webhook:
+
+        async def target(court: str, client: str) -> WebhookTarget | None:
+            known = await journal.client(court, client)
+            if known is None or known.webhook_url is None or known.webhook_secret is None:
+                return None
+            return WebhookTarget(known.webhook_url, known.webhook_secret)
+
+        hooks = WebhookCaseSystem(target, seconds=lambda: SystemClock().now().timestamp())
+        stack.push_async_callback(hooks.close)
+        sinks["webhook"] = hooks
+    return sinks
 
 
 def _app(
@@ -346,7 +397,15 @@ async def _accounts(settings: Settings, journal: Journal) -> None:
     """The case system and the clerks of a local installation; their secrets are files in `<data>`."""
     for court in settings.courts:
         credential = keyring.secret(settings, "client-secret")
-        await journal.put_client(Client(court=court.code, client=CLIENT, secret_hash=hash_secret(credential)))
+        hook = keyring.webhook_secret(settings) if settings.webhook else None
+        known = Client(
+            court=court.code,
+            client=CLIENT,
+            secret_hash=hash_secret(credential),
+            webhook_url=settings.webhook,
+            webhook_secret=hook,
+        )
+        await journal.put_client(known)
         for name in CLERKS:
             password = keyring.secret(settings, f"{name}-password", keyring.readable_password)
             hashed = await asyncio.to_thread(PasswordHasher().hash, password)

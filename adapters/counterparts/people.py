@@ -1,6 +1,8 @@
-"""People in front of the pages: a recipient with a telephone, a clerk at a desk. They use forms over HTTP as a browser does.
+"""People in front of the pages: a recipient with a telephone, a clerk at a desk. They use forms over HTTP as a
+browser does.
 
-They know no interface but what is on the page: a form is found by the end of its address, its hidden fields are sent back.
+They know no interface but what is on the page: a form is found by the end of its address, its hidden fields are sent
+back.
 """
 
 from __future__ import annotations
@@ -137,7 +139,9 @@ class ClerkCounterpart:
         await self._browser.__aexit__(kind, fault, trace)
 
     async def enter_slip(self, delivery: str, fields: Mapping[str, str], picture: bytes, *, kind: str) -> None:
-        """Enter what a slip shows, with its picture, beside the carrier's latest report of that kind (signed, refused)."""
+        """Enter what a slip shows, with its picture, beside the carrier's latest report of that kind (signed,
+        refused).
+        """
         page = await self._browser.get(f"/console/deliveries/{delivery}/slip")
         reports = form_on(page, "/slip").options["completes"]
         wanted = [report for report in reports if f"|{kind}|" in report]

@@ -33,6 +33,7 @@ class ServedDocument:
     type: Words
     pages: int
     sealed_sha256: str
+    sealed_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +69,13 @@ def certificate_number(delivery: Delivery) -> str:
 
 
 def certificate(
-    delivery: Delivery, *, court_name: str, now: datetime, learnt: Mapping[str, datetime], rulebook: str
+    delivery: Delivery,
+    *,
+    court_name: str,
+    now: datetime,
+    learnt: Mapping[str, datetime],
+    sealed_at: datetime,
+    rulebook: str,
 ) -> Certificate:
     """The content of the next proof. `learnt`: fact key → when the journal recorded it."""
     effects = delivery.concluded
@@ -83,7 +90,7 @@ def certificate(
         outcome=named(OUTCOMES, effect.outcome),
         effect=effect,
         effects=effects,
-        documents=_documents(delivery),
+        documents=_documents(delivery, sealed_at),
         sections=_sections(delivery, effect, attempt, learnt, rulebook),
         course=tuple(_course(delivery)),
         replaces=delivery.proofs[-1][0] if delivery.proofs else None,
@@ -96,11 +103,17 @@ def _decisive(delivery: Delivery, effect: Effect) -> Attempt | None:
     return next((a for a in reversed(delivery.attempts) if a.address == address), None)
 
 
-def _documents(delivery: Delivery) -> tuple[ServedDocument, ...]:
+def _documents(delivery: Delivery, sealed_at: datetime) -> tuple[ServedDocument, ...]:
     sealed = dict(delivery.sealed)
     return tuple(
-        ServedDocument(title=d.title, type=named(DOCUMENTS, d.type), pages=d.pages, sealed_sha256=sealed[d.id])
-        for d in delivery.documents
+        ServedDocument(
+            title=document.title,
+            type=named(DOCUMENTS, document.type),
+            pages=document.pages,
+            sealed_sha256=sealed[document.id],
+            sealed_at=sealed_at,
+        )
+        for document in delivery.documents
     )
 
 

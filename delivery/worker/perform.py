@@ -225,13 +225,24 @@ async def prove(bench: Bench, delivery: Delivery, step: Prove) -> events.ProofIs
     now = bench.clock.now()
     court = bench.courts[delivery.court]
     rulebook = f"{bench.book.name} {bench.book.version}"
-    content = certificate(delivery, court_name=court.name_zh, now=now, learnt=_learnt(history), rulebook=rulebook)
+    content = certificate(
+        delivery,
+        court_name=court.name_zh,
+        now=now,
+        learnt=_learnt(history),
+        sealed_at=_sealed_at(history),
+        rulebook=rulebook,
+    )
     pdf = await bench.seals.proof(
         delivery.court, proof_content(content, rehearsal=bench.rehearsal), now, "送达证明", court.name_zh
     )
     digest = await bench.documents.put(pdf)
     replaces = delivery.proofs[-1][1] if delivery.proofs else None
     return events.ProofIssued(at=now, number=certificate_number(delivery), sha256=digest, replaces=replaces)
+
+
+def _sealed_at(history: Sequence[events.Recorded]) -> datetime:
+    return next(row.event.at for row in history if isinstance(row.event, events.DocumentsSealed))
 
 
 def _learnt(history: Sequence[events.Recorded]) -> dict[str, datetime]:

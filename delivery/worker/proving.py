@@ -27,7 +27,13 @@ def proof_content(certificate: Certificate, *, rehearsal: bool) -> ProofContent:
         effective_on=str(effect.effective_date or "—"),
         grounds=tuple(Line(ground, "") for ground in effect.grounds),
         documents=tuple(
-            DocumentRow(title=d.title, type=_line(d.type), pages=d.pages, sha256=d.sealed_sha256, sealed="")
+            DocumentRow(
+                title=d.title,
+                type=_line(d.type),
+                pages=d.pages,
+                sha256=d.sealed_sha256,
+                sealed=d.sealed_at.strftime("%Y-%m-%d %H:%M"),
+            )
             for d in certificate.documents
         ),
         sections=tuple(

@@ -41,6 +41,7 @@ class Reporting:
         self._journal = journal
         self._clock = clock
         self._sinks = sinks
+        self.sinks = tuple(sinks)
         self.busy: set[str] = set()
 
     async def run(self, sink: str) -> None:
@@ -69,7 +70,7 @@ class Reporting:
                 continue
             try:
                 await self._sinks[sink].publish(outgoing(row))
-            except (OSError, TimeoutError) as fault:
+            except (OSError, TimeoutError, ValueError) as fault:
                 log.warning("report_not_published", report=row.id, sink=sink, fault=type(fault).__name__)
                 away.add(client)
             else:
