@@ -177,10 +177,8 @@ class Intake:
     # --- submissions -------------------------------------------------------------------------------------------------
 
     async def _look(self, court: str, event: Any, contents: Mapping[str, bytes]) -> _Contents:
-        found = submission.enclosures(event)
-        beside, faults = _beside(event, contents, found)
-        found |= beside
-        digests = {place: _digest(content) for place, content in found.items()}
+        # Tens of megabytes may be decoded and digested here: in a thread, so that others are answered meanwhile.
+        found, digests, faults = await asyncio.to_thread(_opened, event, contents)
         unique = {digests[place]: content for place, content in found.items()}
         looks = await asyncio.gather(*(self._inspected(content) for content in unique.values()))
         facts = dict(zip(unique, looks, strict=True))
@@ -321,6 +319,14 @@ def read_json(body: bytes) -> tuple[Any, Faults]:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         says = "The body should be one JSON text (RFC 8259) in UTF-8, not nested deeply."
         return None, (Fault(pointer="", code="unreadable", message=says),)
+
+
+def _opened(event: Any, contents: Mapping[str, bytes]) -> tuple[Mapping[int, bytes], Mapping[int, str], Faults]:
+    """All contents by place, inside the event and beside it, and their digests."""
+    inside = submission.enclosures(event)
+    beside, faults = _beside(event, contents, inside)
+    found = inside | beside
+    return found, {place: _digest(content) for place, content in found.items()}, faults
 
 
 def _beside(event: Any, contents: Mapping[str, bytes], inside: Mapping[int, bytes]) -> tuple[dict[int, bytes], Faults]:

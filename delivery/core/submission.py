@@ -123,30 +123,23 @@ def read_filing(
     key = envelope.text("id", most=LONGEST_EVENT_ID) or ""
     data = envelope.object("data")
     time = _read_envelope(envelope)
-    if data is None:
-        return tuple(faults)
-    content = _Content(enclosed, findings)
-    case = _read_case(data)
-    documents = _read_documents(data, content)
-    recipients = _read_recipients(data, scripts)
-    needed_by = data.instant("needed_by", required=False)
-    data.unknown()
-    if faults:
+    filed = _read_data(data, _Content(enclosed, findings), scripts) if data else None
+    if faults or data is None or filed is None:
         return tuple(faults)
     submission_id = new_id()
-    accepted = tuple(
+    accepted = (
         Accepted(
             at=accepted_at,
             delivery=new_id(),
             court=court,
             client=client,
             submission=submission_id,
-            case=case,
-            documents=documents,
+            case=filed.case,
+            documents=filed.documents,
             recipient=recipient,
-            needed_by=needed_by,
+            needed_by=filed.needed_by,
         )
-        for recipient in recipients
+        for recipient in filed.recipients
     )
     return Submission(
         source=str(event["source"]),
@@ -156,7 +149,7 @@ def read_filing(
         client=client,
         submission_id=submission_id,
         content_hash=_content_hash(data.value),
-        accepted=accepted,
+        accepted=tuple(accepted),
     )
 
 
@@ -179,6 +172,25 @@ def _read_envelope(envelope: Fields) -> datetime | None:
     envelope.text("dataschema", most=500, required=False)
     envelope.unknown(except_for=_ATTRIBUTE)
     return envelope.instant("time", required=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Data:
+    case: Case
+    documents: tuple[Document, ...]
+    recipients: tuple[Recipient, ...]
+    needed_by: datetime | None
+
+
+def _read_data(data: Fields, content: _Content, scripts: ScriptPolicy) -> _Data:
+    filed = _Data(
+        case=_read_case(data),
+        documents=_read_documents(data, content),
+        recipients=_read_recipients(data, scripts),
+        needed_by=data.instant("needed_by", required=False),
+    )
+    data.unknown()
+    return filed
 
 
 def _read_case(data: Fields) -> Case:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ START = datetime(2025, 9, 16, 9, 30, tzinfo=COURT_ZONE)
 SECRET = "a-long-secret-of-the-case-system"
 OTHER_SECRET = "another-long-secret-somewhere-else"
 CALLBACK_WORD = b"password of the provider"
-LIMITS = IntakeLimits(submission=2_000_000, document=500_000, message=400_000)
+LIMITS = IntakeLimits(submission=8_000_000, document=4_000_000, message=400_000)
 CHANNELS = frozenset({"email", "sms", "post"})
 
 
@@ -84,7 +85,8 @@ class Office:
             return Reply(response.status, await response.read(), dict(response.headers))
 
     async def submit(self, event: Any, **more: Any) -> Reply:
-        return await self.ask("POST", "/v1/submissions", json=event, **more)
+        body, headers = BytesIO(json.dumps(event).encode()), {"Content-Type": "application/json"}
+        return await self.ask("POST", "/v1/submissions", data=body, headers=headers, **more)
 
     async def accepted(self, event: Any) -> str:
         """The id of the first delivery."""
