@@ -34,8 +34,13 @@ def secret(settings: Settings, name: str, make: Callable[[], str] | None = None)
     if not path.exists():
         if not settings.self_made:
             raise SecretMissing(f"{path}: put the secret there, with mode 600")
-        write_private(path, ((make or MAKERS.get(_kind(name), _token))() + "\n").encode())
+        write_private(path, ((make() if make else sample(name)) + "\n").encode())
     return path.read_text(encoding="utf-8").strip()
+
+
+def sample(name: str) -> str:
+    """A fresh secret of the kind that a file of that name holds; nothing is written."""
+    return MAKERS.get(_kind(name), _token)()
 
 
 def write_private(path: Path, content: bytes) -> None:

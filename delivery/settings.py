@@ -156,7 +156,10 @@ class _Reading:
 
     def _base_url(self, host: str, port: int) -> str:
         url: str = self._value("web", "base_url", str, f"http://{host}:{port}").rstrip("/")
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+        except ValueError:
+            parts = urlsplit("")
         if parts.scheme not in ("http", "https") or not parts.hostname:
             self._faults.append("/web/base_url: an http or https address, as recipients see it")
         if parts.scheme == "http" and parts.hostname not in ("127.0.0.1", "localhost", "::1"):
