@@ -45,12 +45,15 @@ class AnswerLost(HttpFailure):
 
 
 class HttpRefused(HttpFailure):
-    """Answered with a 3xx or 4xx status. `retry_after`: the seconds the other side asked for, where it did."""
+    """Answered with a 3xx or 4xx status. `retry_after`: the seconds the other side asked for, where it did; `body`: its
+    words, which are in no log and no text of ours.
+    """
 
-    def __init__(self, what: str, *, status: int, retry_after: int | None = None) -> None:
+    def __init__(self, what: str, *, status: int, retry_after: int | None = None, body: bytes = b"") -> None:
         super().__init__(f"{what}: HTTP {status}")
         self.status = status
         self.retry_after = retry_after
+        self.body = body
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,7 +173,7 @@ def _judged(what: str, answer: HttpAnswer, retry_after: int | None) -> HttpAnswe
         # A gateway says 502 or 504 also where the machine behind it has already acted (RFC 9110 §15.6).
         raise AnswerLost(f"{what}: HTTP {answer.status}")
     if answer.status >= 300:
-        raise HttpRefused(what, status=answer.status, retry_after=retry_after)
+        raise HttpRefused(what, status=answer.status, retry_after=retry_after, body=answer.body)
     return answer
 
 

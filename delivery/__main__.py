@@ -3,28 +3,265 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+Run = Callable[[argparse.Namespace], int]
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+TO = "http://127.0.0.1:8080"
+ROLES = ("web", "queue", "worker")
+MOST_SLOTS = 1000
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = _parser()
-    given = parser.parse_args(arguments)
-    if given.command == "demo":
-        from delivery import demo
+    """The exit status; what each number means stands in the command's help."""
+    given = _parser().parse_args(arguments)
+    run: Run = given.run
+    return run(given)
 
-        return demo.main(once=given.once)
-    raise AssertionError(given.command)
+
+# What a command needs is imported when it runs: `--help` and mistakes answer at once.
+
+
+def _demo(given: argparse.Namespace) -> int:
+    from delivery import demo, serving
+
+    return serving.told(lambda: demo.main(once=given.once, config=given.config))
+
+
+def _serve(given: argparse.Namespace) -> int:
+    from delivery import serving
+
+    return serving.serve(_config(given), given.roles)
+
+
+def _work(given: argparse.Namespace) -> int:
+    from delivery import serving
+
+    return serving.work(_config(given), given.slots)
+
+
+def _submit(given: argparse.Namespace) -> int:
+    from delivery import commands
+
+    return commands.submit(given.file, dict(given.document), given.to)
+
+
+def _show(given: argparse.Namespace) -> int:
+    from delivery import showing
+
+    return showing.show(_config(given), given.delivery, as_json=given.json)
+
+
+def _route(given: argparse.Namespace) -> int:
+    from delivery import commands
+
+    return commands.route(_config(given), given.file, dict(given.document))
+
+
+def _migrate(given: argparse.Namespace) -> int:
+    from delivery import commands
+
+    return commands.migrate(_config(given))
+
+
+def _check_config(given: argparse.Namespace) -> int:
+    from delivery import commands
+
+    return commands.check_config(given.file)
+
+
+def _config(given: argparse.Namespace) -> Path:
+    from delivery import wiring
+
+    return given.config or Path(os.environ.get("SONGDA_CONFIG") or wiring.DEFAULT)
+
+
+# --- what is understood ----------------------------------------------------------------------------------------------
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="songda", description="songda 送达: court documents reach people, with proof."
+        prog="songda",
+        description="songda 送达: court documents reach people, with proof. `songda demo` shows it on this computer.",
+        epilog="songda COMMAND --help shows an example of each.",
     )
-    commands = parser.add_subparsers(dest="command", required=True)
-    demo = commands.add_parser("demo", help="one case, five people, everything on this computer")
-    demo.add_argument("--once", action="store_true", help="end after the table, also with a terminal")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_demo(commands)
+    _add_serve(commands)
+    _add_work(commands)
+    _add_submit(commands)
+    _add_show(commands)
+    _add_route(commands)
+    _add_migrate(commands)
+    _add_check_config(commands)
     return parser
+
+
+def _command(commands: Commands, name: str, run: Run, says: str, example: str) -> argparse.ArgumentParser:
+    command = commands.add_parser(
+        name,
+        help=says.partition(".")[0],
+        description=textwrap.fill(says, 100),
+        epilog=f"example:\n{example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.set_defaults(run=run)
+    return command
+
+
+def _add_demo(commands: Commands) -> None:
+    command = _command(
+        commands,
+        "demo",
+        _demo,
+        "One case, five people, three kinds of channel: everything on this computer. Plays the case system, the "
+        "providers, the recipients and the clerk, and prints what became of each delivery. With a terminal it keeps "
+        "serving until Ctrl-C. Exit status 0 when every delivery ended as it should, else 1.",
+        "  songda demo --once          end after the table, also with a terminal",
+    )
+    command.add_argument("--once", action="store_true", help="end after the table, also with a terminal")
+    command.add_argument("--config", type=Path, help=argparse.SUPPRESS)
+
+
+def _add_serve(commands: Commands) -> None:
+    command = _command(
+        commands,
+        "serve",
+        _serve,
+        "The service: pages, interface, queue and worker in one process. Ctrl-C or SIGTERM drains it: what is in "
+        "hand is finished, nothing new is begun. Exit status 2 when the settings or a port have to be mended first.",
+        "  songda serve --config config/local.toml\n"
+        "  songda serve --config court.toml --roles web,queue      the workers elsewhere (songda work)",
+    )
+    _takes_config(command)
+    command.add_argument(
+        "--roles",
+        type=_roles,
+        default=frozenset(ROLES),
+        metavar="ROLE,…",
+        help=f"what this process does; all of {','.join(ROLES)} unless told otherwise",
+    )
+
+
+def _add_work(commands: Commands) -> None:
+    command = _command(
+        commands,
+        "work",
+        _work,
+        "Workers alone: any number, on any hosts, beside a service that shares their PostgreSQL and document store. "
+        "Ctrl-C or SIGTERM drains them.",
+        "  songda work --config court.toml --slots 64",
+    )
+    _takes_config(command)
+    command.add_argument(
+        "--slots", type=_slots, metavar="N", help="deliveries in hand at a time; else the settings say"
+    )
+
+
+def _add_submit(commands: Commands) -> None:
+    command = _command(
+        commands,
+        "submit",
+        _submit,
+        "Submits a CloudEvent from a file, and prints the answer. Exit status 0 accepted (also when it was accepted "
+        "before), 1 refused with all faults listed, 2 not reached. The credentials, <client id>.<secret>, are read "
+        "from $SONGDA_CREDENTIALS, else from client-secret in the data folder ($SONGDA_DATA, else songda-data).",
+        "  songda submit case.json --document d1=summons.pdf --document d2=complaint.pdf",
+    )
+    _takes_filing(command)
+    command.add_argument("--to", default=TO, metavar="URL", help=f"where the service is; {TO} unless told otherwise")
+
+
+def _add_show(commands: Commands) -> None:
+    command = _command(
+        commands,
+        "show",
+        _show,
+        "One delivery: what happened when, the effect of each document, and why. In Chinese where $LANG is Chinese.",
+        "  songda show 01k58n3w5d9m1q7x0c2v4b6t8z\n  songda show 01k58n3w5d9m1q7x0c2v4b6t8z --json",
+    )
+    command.add_argument("delivery", metavar="DELIVERY", help="its id, as in the answer to a submission and in reports")
+    _takes_config(command)
+    command.add_argument("--json", action="store_true", help="one JSON object: delivery, events, effect")
+
+
+def _add_route(commands: Commands) -> None:
+    command = _command(
+        commands,
+        "route",
+        _route,
+        "Dry run: how each recipient of a submission would be reached at the event's time (else now), why in this "
+        "order, and why not otherwise. One JSON object per recipient and line. Nothing is kept or sent. Exit status 1 "
+        "with all faults listed when it is no submission.",
+        "  songda route case.json --config config/local.toml",
+    )
+    _takes_filing(command)
+    _takes_config(command)
+
+
+def _add_migrate(commands: Commands) -> None:
+    command = _command(
+        commands,
+        "migrate",
+        _migrate,
+        "Brings the journal's schema up to date; safe to repeat.",
+        "  songda migrate --config court.toml",
+    )
+    _takes_config(command)
+
+
+def _add_check_config(commands: Commands) -> None:
+    command = _command(
+        commands,
+        "check-config",
+        _check_config,
+        "Reads a settings file and the rulebook it names, and lists all mistakes at once. Exit status 0 without any, "
+        "else 2.",
+        "  songda check-config court.toml",
+    )
+    command.add_argument("file", type=Path, metavar="FILE")
+
+
+def _takes_config(command: argparse.ArgumentParser) -> None:
+    says = "the settings; $SONGDA_CONFIG, else config/local.toml, unless told"
+    command.add_argument("--config", type=Path, metavar="FILE", help=says)
+
+
+def _takes_filing(command: argparse.ArgumentParser) -> None:
+    command.add_argument("file", type=Path, metavar="FILE.json", help="a submission (docs/schemas), one CloudEvent")
+    command.add_argument(
+        "--document",
+        type=_document,
+        action="append",
+        default=[],
+        metavar="ID=FILE.pdf",
+        help="the content of the document with that id; may be given for each",
+    )
+
+
+def _document(text: str) -> tuple[str, Path]:
+    name, mark, file = text.partition("=")
+    if not (name and mark and file):
+        raise argparse.ArgumentTypeError("ID=FILE.pdf, as in d1=summons.pdf")
+    return name, Path(file)
+
+
+def _roles(text: str) -> frozenset[str]:
+    roles = frozenset(text.split(","))
+    if not roles <= set(ROLES):
+        raise argparse.ArgumentTypeError(f"some of {','.join(ROLES)}, with commas between them")
+    return roles
+
+
+def _slots(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= MOST_SLOTS):
+        raise argparse.ArgumentTypeError(f"a whole number from 1 to {MOST_SLOTS}")
+    return int(text)
 
 
 if __name__ == "__main__":

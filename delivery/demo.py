@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import logging
 import shutil
 import sys
 from collections.abc import Mapping
@@ -17,13 +18,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import structlog
-
 from adapters.counterparts.case_system import CaseSystemCounterpart
 from adapters.counterparts.people import ClerkCounterpart, recipient_signs
 from adapters.counterparts.smsc import SmscCounterpart
 from adapters.http import HttpClient
-from delivery import wiring
+from delivery import logs, wiring
 from delivery.settings import Settings, load
 
 PAPERS = {"d1": "summons.pdf", "d2": "complaint.pdf"}
@@ -308,10 +307,10 @@ def say_where(settings: Settings) -> None:
     say(f"  interface           {settings.base_url}/openapi.json   secret in {settings.data / 'client-secret'}")
 
 
-def main(*, once: bool) -> int:
-    """Play the demo; with a terminal it keeps serving unless `once`."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
-    settings = load(wiring.DEMO)
+def main(*, once: bool, config: Path | None = None) -> int:
+    """Play the demo; with a terminal it keeps serving unless `once`. `config`: other settings than the shipped ones."""
+    logs.configure(least=logging.ERROR)
+    settings = load(config or wiring.DEMO)
     try:
         return asyncio.run(run(settings, once=once or not sys.stdout.isatty()))
     except KeyboardInterrupt:

@@ -54,6 +54,7 @@ async def embedded(folder: Path, port: int) -> AsyncIterator[str]:
             stdout=log,
             stderr=log,
             preexec_fn=_end_with_parent,
+            process_group=0,  # Ctrl-C is for us: what is in hand still needs the queue
         )
     try:
         await _answering(process, port, folder / "nats.log")
