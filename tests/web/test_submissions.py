@@ -176,6 +176,10 @@ BROKEN_MULTIPART = {
     "not multipart": ("multipart/form-data; boundary=x", b"nothing of the kind"),
     "cut": ("multipart/form-data; boundary=x", b'--x\r\nContent-Disposition: form-data; name="submission"\r\n\r\n{'),
     "nameless": ("multipart/form-data; boundary=x", b"--x\r\nContent-Type: text/plain\r\n\r\nx\r\n--x--\r\n"),
+    "control character": (
+        "multipart/form-data; boundary=x",
+        b'--x\r\nContent-Disposition: form-data; name="a\x13"\r\n\r\nx\r\n--x--\r\n',
+    ),
     "nested": (
         "multipart/form-data; boundary=x",
         b'--x\r\nContent-Disposition: form-data; name="submission"\r\n'
