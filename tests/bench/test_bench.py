@@ -1,0 +1,29 @@
+"""The bench measures what it says: played through once with small counts, its own checks on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.bench import __main__ as bench
+
+SMALL = bench.Counts(submissions=4, deliveries=3, warm_up=1, seals=2, pages=3)
+
+
+def test_submissions_and_deliveries(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bench.intake(tmp_path / "intake", SMALL)
+    bench.deliveries_on_sqlite(tmp_path / "sqlite", SMALL)
+    printed = capsys.readouterr().out
+    assert [line[2:40].strip() for line in printed.splitlines()] == [
+        "submissions accepted over HTTP",
+        "submissions accepted over NATS",
+        "deliveries, submission to proof, SQLit",
+        "recipient page before the second facto",
+        "recipient page with the documents",
+    ]
+
+
+def test_seals_beside_plain_pyhanko(capsys: pytest.CaptureFixture[str]) -> None:
+    bench.seals(SMALL)
+    assert "songda beside it" in capsys.readouterr().out
