@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
 import textwrap
@@ -20,6 +21,9 @@ MOST_SLOTS = 1000
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit status; what each number means stands in the command's help."""
     given = _parser().parse_args(arguments)
+    from delivery import logs
+
+    logs.configure(least=logging.ERROR)  # a short command speaks by its output; the service configures its own
     run: Run = given.run
     return run(given)
 

@@ -38,7 +38,9 @@ def fill(table: Mapping[str, Any], secret: Callable[[str], str], **more: Any) ->
     if kind is None:
         known = ", ".join((SIMULATED, *KINDS))
         raise ChannelWrong([f"adapter: there is no adapter {table['adapter']}: one of {known}"])
-    values = _values(table, secret) | {name: value for name, value in more.items() if name in names_of(table["adapter"])}
+    values = _values(table, secret) | {
+        name: value for name, value in more.items() if name in names_of(table["adapter"])
+    }
     if faults := [*_faults(values, kind)]:
         raise ChannelWrong(faults)
     try:

@@ -100,7 +100,8 @@ class _Reading:
 
     def settings(self) -> tuple[Settings, list[str]]:
         port = self._port("web", "port", HTTP_PORT, 8080)
-        data = Path(self._environ.get(DATA) or self._value("songda", "data", str, "songda-data"))
+        folder = self._value("songda", "data", str, "songda-data")
+        data = Path(self._environ.get(DATA) or folder)
         host = self._value("web", "host", str, "127.0.0.1")
         settings = Settings(
             path=self._path,

@@ -1,4 +1,4 @@
-"""`songda show`: one delivery for a person at a shell, or as JSON; it looks into the journal beside a running service."""
+"""`songda show`: one delivery for a person at a shell, or as JSON. It may look while a service is at work."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def _effect(delivery: Delivery, document: Mapping[str, Any], text: Text) -> Iter
     yield f"  {', '.join(document['grounds'])}  {why}".rstrip()
     flags = {name: value for name, value in document["flags"].items() if value}
     if document["next"] or flags:
-        yield f"  {document['next'] or ''}  {json.dumps(flags) if flags else ''}".rstrip()
+        yield f"  → {document['next'] or ''}  {json.dumps(flags) if flags else ''}".rstrip()
 
 
 def _moment(instant: Any) -> str:
