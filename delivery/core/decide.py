@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from delivery.core.effect import document_effects, standing_facts
+from delivery.core.effect import document_effects
 from delivery.core.model import Attempt, Delivery, Effect, Outcome, RouteStep, State, Task, attempt_id
 from delivery.core.rulebook import Rulebook
+from delivery.core.standing import standing_facts
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,7 +291,7 @@ def _effect_tasks(
 
 
 def _firm_answer_until(delivery: Delivery, book: Rulebook) -> datetime | None:
-    """Who has just read may be about to sign for it, and that is firmer: nobody is asked to confirm a presumption yet."""
+    """Who has just read may be about to sign for it, and that is firmer: nobody is asked to confirm a presumption."""
     read = [fact.at for fact in delivery.facts if fact.kind == "read"]
     return max(read) + book.presumption_patience if read else None
 

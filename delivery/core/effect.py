@@ -7,136 +7,26 @@ one on one day. The order in which facts arrived, and how often, plays no part: 
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta, timezone
-from typing import Any
 
-from delivery.core.model import Address, Attempt, Consent, Delivery, Document, Effect, Fact, Outcome, Person, Receipt
+from delivery.core.model import Address, Attempt, Consent, Delivery, Document, Effect, Fact, Outcome
 from delivery.core.rulebook import Rule, Rulebook
+from delivery.core.standing import all_attempts, standing_facts
 
 CHINA = timezone(timedelta(hours=8))
 """Asia/Shanghai has kept +08:00 without a break since 1991-09-15; no fact here is older."""
 
 STRENGTH = {Outcome.SERVED: 3, Outcome.DEEMED: 2, Outcome.PRESUMED: 1}
 FAMILY = frozenset({"spouse", "child", "parent", "sibling", "other_relative"})
-TO_RECEIVE = frozenset({"litigation_agent", "designated_receiver", "guardian"})
-ONE_FACT = frozenset({"signed", "refused", "returned"})
+TO_RECEIVE = frozenset({"litigation_agent", "designated_receiver"})
+NEVER_TO_RECEIVE = frozenset({"neighbour", "landlord", "property_management", "parcel_locker", "colleague"})
 
 
 def local_day(instant: datetime) -> date:
     """The civil day of the court (P17): never a count of hours."""
     return instant.astimezone(CHINA).date()
-
-
-# --- which facts stand -----------------------------------------------------------------------------------------------
-
-
-def standing_facts(delivery: Delivery) -> tuple[Fact, ...]:
-    """All facts that nothing has taken back, each with the address and number of its attempt, repeats merged."""
-    facts = [*_sending_facts(delivery), *_reported_facts(delivery), *delivery.facts]
-    return _with_return_reasons(_merged(facts))
-
-
-def _sending_facts(delivery: Delivery) -> Iterable[Fact]:
-    """What the attempts themselves say: a message that was taken has left; one that was refused at the door has
-    bounced.
-    """
-    for attempt in delivery.attempts:
-        address = delivery.recipient.address(attempt.address)
-        at = attempt.answered_at or attempt.announced_at
-        kind = {"taken": "sent", "refused": "bounced"}.get(attempt.answer) if address.electronic else None
-        if kind:
-            yield Fact(
-                kind=kind,
-                at=at,
-                address=attempt.address,
-                attempt=attempt.number,
-                role=attempt.role,
-                key=f"{attempt.id}:{kind}",
-            )
-
-
-def _reported_facts(delivery: Delivery) -> Iterable[Fact]:
-    of_attempt: dict[str, list[Receipt]] = defaultdict(list)
-    for receipt in delivery.receipts:
-        of_attempt[receipt.attempt or ""].append(receipt)
-    for attempt in delivery.attempts:
-        standing = _uncancelled(of_attempt[attempt.id])
-        for receipt in standing:
-            if receipt.fact and _counts(receipt, standing, attempt):
-                yield replace(receipt.fact, address=attempt.address, attempt=attempt.number)
-
-
-def _uncancelled(receipts: Iterable[Receipt]) -> list[Receipt]:
-    """A cancellation takes back the latest standing report of its code, at or before its own time, whenever it
-    arrived.
-    """
-    standing: list[Receipt] = []
-    for receipt in sorted(receipts, key=lambda r: (r.at, r.cancels is not None, r.key)):
-        if receipt.cancels is None:
-            standing.append(receipt)
-            continue
-        victims = [r for r in standing if r.code.split("/")[0] == receipt.cancels]
-        if victims:
-            standing.remove(victims[-1])
-    return standing
-
-
-def _counts(receipt: Receipt, standing: list[Receipt], attempt: Attempt) -> bool:
-    """A message in parts has arrived when the last part has (one report per part)."""
-    if receipt.part is None or receipt.fact is None or receipt.fact.kind != "arrived":
-        return True
-    arrived = {r.part for r in standing if r.fact and r.fact.kind == "arrived"}
-    last = max(r.at for r in standing if r.fact and r.fact.kind == "arrived")
-    return bool(attempt.references) and {*attempt.references} <= arrived and receipt.at == last
-
-
-def _merged(facts: Iterable[Fact]) -> tuple[Fact, ...]:
-    """`signed`, `refused`, `returned` of one attempt at one instant are one fact: a later record (the slip) completes
-    it.
-    """
-    whole: dict[tuple[object, ...], Fact] = {}
-    for fact in facts:
-        key: tuple[object, ...] = (fact.kind, fact.at, fact.address, fact.attempt)
-        if fact.kind not in ONE_FACT:
-            key = (*key, fact.key, fact.claim)
-        whole[key] = _completed(whole[key], fact) if key in whole else fact
-    return tuple(sorted(whole.values(), key=lambda fact: (fact.at, fact.kind, fact.key)))
-
-
-def _completed(first: Fact, later: Fact) -> Fact:
-    changes: dict[str, Any] = {
-        name: getattr(later, name)
-        for name in Fact.__dataclass_fields__
-        if getattr(later, name) not in (None, False, "") and name not in ("key", "by")
-    }
-    return replace(first, by=_known_person(first.by, later.by), **changes)
-
-
-def _known_person(first: Person | None, later: Person | None) -> Person | None:
-    if later is None or (later.relation == "unverified" and first is not None):
-        return first
-    return later
-
-
-def _with_return_reasons(facts: tuple[Fact, ...]) -> tuple[Fact, ...]:
-    """A return that names no reason has that of the last try before it (the carrier's codes work that way)."""
-    done: list[Fact] = []
-    for fact in facts:
-        if fact.kind == "returned" and fact.reason is None:
-            tries = [f for f in done if (f.address, f.attempt) == (fact.address, fact.attempt) and f.kind in TRIES]
-            fact = replace(fact, reason=_reason_of(tries[-1]) if tries else None)
-        done.append(fact)
-    return tuple(done)
-
-
-TRIES = frozenset({"delivery_attempt", "refused"})
-
-
-def _reason_of(fact: Fact) -> str | None:
-    return fact.reason or ("refused" if fact.kind == "refused" else fact.result)
 
 
 # --- findings --------------------------------------------------------------------------------------------------------
@@ -164,6 +54,8 @@ def findings(
     proven = address.ownership_proof is not None or address.basis == "own"
     values: dict[str, str | bool] = {
         "in_scope": in_scope(delivery, document, book),
+        "channel_known": address.channel in book.scope.channels,
+        "facts_known": all(fact.kind in book.scope.facts for fact in mine),
         "judgment_class": document.type in book.judgment_class,
         "address_class": book.address_class(media, address.basis, proven=proven),
         "basis": address.basis,
@@ -172,6 +64,7 @@ def findings(
         "recipient_kind": delivery.recipient.kind,
         "annulled": any(f.kind == "annulled" for f in mine),
         **{kind: _first(mine, kind) is not None for kind in PLAIN},
+        "acted": _matching_act(mine) is not None,
         "posted": attempt.answer == "taken" or _first(mine, "posted") is not None,
         "waited": _first(mine, "wait_elapsed") is not None,
         "content_defect": any(f.content_defect for f in mine),
@@ -179,6 +72,11 @@ def findings(
         **_mail_findings(mine, book),
     }
     return Findings(values, _instants(mine))
+
+
+def _matching_act(mine: Iterable[Fact]) -> Fact | None:
+    """R10: an act in another matter is neither an answer nor proof of receipt."""
+    return next((fact for fact in mine if fact.kind == "procedural_act" and fact.matches_document), None)
 
 
 PLAIN = ("sent", "arrived", "bounced", "read", "replied", "lost", "signed", "refused", "returned")
@@ -222,7 +120,7 @@ def _mail_findings(mine: list[Fact], book: Rulebook) -> dict[str, str | bool]:
         "state_post": posted is None or posted.carrier in (None, "state_post"),
         "signer": _relation(signed),
         "receipt_complete": bool(signed) and _receipt_complete(signed),
-        "refuser": _relation(refused),
+        "refuser": _relation(refused).partition("_")[0],  # a refusal by family is one thing, whichever family (K5)
         "refusal_noted": bool(refused and refused.noted),
         "refuser_proven": bool(refused and refused.identity_proven),
         "return_reason": (returned.reason if returned else None) or "unknown",
@@ -232,7 +130,7 @@ def _mail_findings(mine: list[Fact], book: Rulebook) -> dict[str, str | bool]:
 
 
 def _relation(fact: Fact | None) -> str:
-    """The class of a signer or refuser (R4.1)."""
+    """The class of a signer or refuser (R4.1). `unlisted`: no row of R4.1 names this relation."""
     by = fact.by if fact else None
     if by is None:
         return "unverified"
@@ -242,7 +140,9 @@ def _relation(fact: Fact | None) -> str:
         return "self"
     if by.relation in TO_RECEIVE:
         return "representative"
-    return by.relation if by.relation in ("mailroom", "unverified") else "other"
+    if by.relation in NEVER_TO_RECEIVE:
+        return "other"
+    return by.relation if by.relation in ("mailroom", "unverified") else "unlisted"
 
 
 def _receipt_complete(signed: Fact | None) -> bool:
@@ -267,6 +167,8 @@ def _instants(mine: list[Fact]) -> dict[str, datetime | date]:
     if returned := _first(mine, "returned"):
         # SIMP 10, 29: the date noted on the receipt, else the day the court had it back (K7).
         instants["returned"] = returned.noted_on or returned.court_received_on or returned.at
+    if act := _matching_act(mine):
+        instants["acted"] = act.at
     return instants
 
 
@@ -334,18 +236,17 @@ class _Judged:
 def _document_effect(delivery: Delivery, document: Document, facts: tuple[Fact, ...], book: Rulebook) -> Effect:
     judged = [
         _Judged(attempt, effect, _last_event(attempt, facts))
-        for attempt in delivery.attempts
-        if attempt.role == "service" and (effect := attempt_effect(delivery, document, attempt, facts, book))
+        for attempt in all_attempts(delivery, facts)
+        if attempt.role == "service"
+        and (effect := _not_rejected(delivery, attempt_effect(delivery, document, attempt, facts, book)))
     ]
     candidates = [one for one in judged if one.effect.outcome.dated]
     if candidates:
         return _confirmed(_legal_date(delivery, candidates), facts)
-    reviews = [one for one in judged if one.effect.outcome is Outcome.REVIEW]
-    live = [one for one in judged if one.effect.outcome is Outcome.PENDING]
-    best = live or reviews or judged
-    if not best:
+    if not judged:
         return _nothing_yet(delivery, document, book)
-    return max(best, key=lambda one: one.last).effect
+    live = [one for one in judged if one.effect.outcome is Outcome.PENDING]
+    return max(live or judged, key=lambda one: (one.last, one.attempt.announced_at)).effect
 
 
 def _nothing_yet(delivery: Delivery, document: Document, book: Rulebook) -> Effect:
@@ -379,14 +280,53 @@ def _legal_date(delivery: Delivery, candidates: list[_Judged]) -> Effect:
 
 
 def _competing(delivery: Delivery, effect: Effect, candidates: list[_Judged]) -> tuple[str, ...]:
-    media = {delivery.recipient.address(one.attempt.address).electronic for one in candidates}
-    added = "K10" if len(media) > 1 else "OLR 31(4)" if True in media else None
-    return (*effect.grounds, added) if added else effect.grounds
+    """R8.1: what candidates that compete add to the grounds."""
+    addresses = [delivery.recipient.address(one.attempt.address) for one in candidates]
+    media = {address.electronic for address in addresses}
+    added = [] if media == {False} else ["K10" if len(media) > 1 else "OLR 31(4)"]
+    if len({address.holder for address in addresses}) > 1:
+        added.append("CPLI 132")
+    return (*effect.grounds, *added)
 
 
 def _confirmed(effect: Effect, facts: tuple[Fact, ...]) -> Effect:
     """R9.1: what is presumed or deemed waits for a named official, then stands."""
-    confirmation = next((f for f in facts if f.kind == "official_confirmation"), None)
-    if effect.next == "clerk_confirm" and confirmation:
+    if effect.next == "clerk_confirm" and any(_confirms(fact, effect, facts) for fact in facts):
         return replace(effect, next=None)
     return effect
+
+
+def _confirms(fact: Fact, effect: Effect, facts: tuple[Fact, ...]) -> bool:
+    """A confirmation is of what was there to confirm: not of a later day, nor of what replaces something annulled."""
+    if fact.kind != "official_confirmation" or effect.effective_date is None:
+        return False
+    annulled_later = any(other.kind == "annulled" and other.at >= fact.at for other in facts)
+    return effect.effective_date <= local_day(fact.at) and not annulled_later
+
+
+def proposal(effect: Effect) -> str:
+    """The decision that a person is asked for, in words of the scenario format: also how it is known again."""
+    if effect.outcome.dated:
+        return f"{effect.outcome} {effect.effective_date}"
+    if proposed := effect.flag("proposed_outcome"):
+        return f"{proposed} {effect.flag('proposed_date')}"
+    return str(effect.next)
+
+
+def _not_rejected(delivery: Delivery, effect: Effect | None) -> Effect | None:
+    """What an official would not confirm dates nothing: the question is then how to serve."""
+    if effect is None or effect.next != "clerk_confirm" or proposal(effect) not in _rejections(delivery):
+        return effect
+    return replace(
+        effect,
+        outcome=Outcome.REVIEW,
+        effective_date=None,
+        next="serve_again",
+        flags=(),
+        explanation=f"an official did not confirm this: {effect.explanation}",
+        explanation_zh=f"工作人员未予确认：{effect.explanation_zh}",
+    )
+
+
+def _rejections(delivery: Delivery) -> set[str | None]:
+    return {task.proposal for task, said in delivery.closed_tasks if (task.kind, said) == ("clerk_confirm", "reject")}

@@ -22,6 +22,8 @@ FINDINGS: Mapping[str, frozenset[str | bool]] = {
     "consent_express": frozenset({True, False}),
     "address_class": frozenset({"given", "own", "unproven", "deemed", "found"}),
     "in_scope": frozenset({True, False}),
+    "channel_known": frozenset({True, False}),
+    "facts_known": frozenset({True, False}),
     "basis": frozenset({"confirmed", "volunteered", "agreed_for_litigation", "agreed_for_business", "own"}),
     "confirmed_earlier": frozenset({True, False}),
     "workplace_agreed": frozenset({True, False}),
@@ -32,17 +34,28 @@ FINDINGS: Mapping[str, frozenset[str | bool]] = {
     "bounced": frozenset({True, False}),
     "read": frozenset({True, False}),
     "replied": frozenset({True, False}),
+    "acted": frozenset({True, False}),
     "waited": frozenset({True, False}),
     "content_defect": frozenset({True, False}),
     "posted": frozenset({True, False}),
     "lost": frozenset({True, False}),
     "signed": frozenset({True, False}),
     "signer": frozenset(
-        {"self", "representative", "family", "family_opposing", "family_minor", "mailroom", "other", "unverified"}
+        {
+            "self",
+            "representative",
+            "family",
+            "family_opposing",
+            "family_minor",
+            "mailroom",
+            "other",
+            "unlisted",
+            "unverified",
+        }
     ),
     "receipt_complete": frozenset({True, False}),
     "refused": frozenset({True, False}),
-    "refuser": frozenset({"self", "family", "mailroom", "other", "unverified"}),
+    "refuser": frozenset({"self", "representative", "family", "mailroom", "other", "unlisted", "unverified"}),
     "refusal_noted": frozenset({True, False}),
     "refuser_proven": frozenset({True, False}),
     "returned": frozenset({True, False}),
@@ -55,7 +68,7 @@ FINDINGS: Mapping[str, frozenset[str | bool]] = {
 }
 """What a rule may ask of an attempt, and the values it may have. effect.py computes them all."""
 
-INSTANTS = frozenset({"sent", "arrived", "read", "replied", "bounced", "signed", "returned"})
+INSTANTS = frozenset({"sent", "arrived", "read", "replied", "acted", "bounced", "signed", "returned"})
 """Findings that date an effect."""
 
 TABLES = frozenset({"scope", "forbidden", "electronic", "mail"})
@@ -98,12 +111,16 @@ class RouteRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """What this rulebook was written for; everything else goes to a person."""
+    """What this rulebook was written for; everything else goes to a person. `facts`: the kinds it has been thought
+    through for.
+    """
 
     case_kinds: frozenset[str]
     domiciles: frozenset[str]
     standings: frozenset[str]
     documents_excluded: frozenset[str]
+    channels: frozenset[str]
+    facts: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

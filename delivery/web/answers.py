@@ -11,11 +11,12 @@ from aiohttp import web
 
 from delivery.core import events
 from delivery.core.decide import state_of
-from delivery.core.effect import document_effects, standing_facts
+from delivery.core.effect import document_effects
 from delivery.core.events import Recorded
 from delivery.core.model import Attempt, Delivery, Fact, Route, Task
 from delivery.core.report import cloud_event, effect_json
 from delivery.core.rulebook import Rulebook
+from delivery.core.standing import standing_facts
 from delivery.journal.lists import DeliveryRow
 from delivery.journal.reports import Reconciliation, ReportRow
 from delivery.journal.submissions import SubmissionRow

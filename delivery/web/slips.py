@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from delivery.core.effect import CHINA, standing_facts
+from delivery.core.effect import CHINA
 from delivery.core.events import Event, FactRecorded
 from delivery.core.model import Attempt, Delivery, Fact, Person
+from delivery.core.standing import standing_facts
 from delivery.core.words import REASONS, RELATIONS
 
 KINDS = ("signed", "refused", "returned")

@@ -11,7 +11,6 @@ from typing import Any
 from delivery.core import rulebook
 from delivery.core.model import (
     Address,
-    Attempt,
     Case,
     Consent,
     Delivery,
@@ -19,8 +18,8 @@ from delivery.core.model import (
     Fact,
     Person,
     Recipient,
+    Representative,
     Standing,
-    attempt_id,
 )
 
 RULES = Path(__file__).parents[2] / "config" / "rules"
@@ -48,23 +47,8 @@ def day(text: str | None) -> date | None:
 
 
 def from_scenario(scenario: dict[str, Any]) -> Delivery:
-    """One delivery with one document. Every address with an event is an attempt that the provider took."""
-    recipient = _recipient(scenario)
-    events = [e for e in scenario["events"] if (e.get("recorded_at") or e["at"]) and e.get("address")]
-    first: dict[tuple[str, int], str] = {}
-    for event in sorted(events, key=lambda e: datetime.fromisoformat(e["at"])):
-        first.setdefault((event["address"], event.get("attempt", 1)), event["at"])
-    attempts = tuple(
-        Attempt(
-            id=attempt_id("d1", address, number),
-            address=address,
-            channel=recipient.address(address).channel,
-            number=number,
-            announced_at=datetime.fromisoformat(at),
-            answer="given_up",
-        )
-        for (address, number), at in first.items()
-    )
+    """One delivery with one document, as it is known at `as_of`. Its attempts are those that its facts tell of."""
+    as_of = datetime.fromisoformat(scenario["as_of"])
     return Delivery(
         id="d1",
         court="632801",
@@ -72,11 +56,14 @@ def from_scenario(scenario: dict[str, Any]) -> Delivery:
         submission="s1",
         case=Case(number="", **scenario["case"]),
         documents=(_document(scenario["document"]),),
-        recipient=recipient,
-        accepted_at=min((a.announced_at for a in attempts), default=datetime.fromisoformat(scenario["as_of"])),
-        attempts=attempts,
-        facts=tuple(_fact(e) for e in scenario["events"]),
+        recipient=_recipient(scenario),
+        accepted_at=as_of,
+        facts=tuple(_fact(e) for e in scenario["events"] if _known_at(e) <= as_of),
     )
+
+
+def _known_at(event: dict[str, Any]) -> datetime:
+    return datetime.fromisoformat(event.get("recorded_at") or event["at"])
 
 
 def _document(row: dict[str, Any]) -> Document:
@@ -103,6 +90,7 @@ def _recipient(scenario: dict[str, Any]) -> Recipient:
             )
             for c in scenario["consents"]
         ),
+        representatives=tuple(Representative(**r) for r in row.get("representatives", ())),
         addresses=tuple(
             Address(**{**a, "value": "", "given_at": instant(a.get("given_at"))}) for a in scenario["addresses"]
         ),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from delivery.core.effect import standing_facts
 from delivery.core.model import Outcome, Person
+from delivery.core.standing import standing_facts
 from tests.web.browsing import Page, Visitor
 from tests.web.desk import letter, outcome, slip_form
 from tests.web.papers import PICTURE
