@@ -9,8 +9,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from delivery.core.effect import local_day, standing_facts
+from delivery.core.effect import local_day
+from delivery.core.events import DocumentsSealed, FactRecorded, ReceiptReceived, Recorded
 from delivery.core.model import Address, Attempt, Delivery, Effect, Fact, PostalAddress, Receipt
+from delivery.core.standing import standing_facts
 from delivery.core.words import (
     BASES,
     CHANNELS,
@@ -63,6 +65,37 @@ class Certificate:
     replaces: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What the history tells beside the delivery. `learnt`: (kind, instant) of a fact → when its last part was
+    recorded.
+
+    `confirmed_by`: the named official (law.md R9.1), with the role after the name.
+    """
+
+    sealed_at: datetime
+    learnt: Mapping[tuple[str, datetime], datetime]
+    confirmed_by: str | None = None
+
+
+def known_from(history: Iterable[Recorded]) -> Known:
+    """Raises ValueError when nothing was sealed yet."""
+    sealed_at, confirmed_by, learnt = None, None, dict[tuple[str, datetime], datetime]()
+    for row in history:
+        match row.event:
+            case DocumentsSealed(at=at):
+                sealed_at = at
+            case ReceiptReceived(receipt=Receipt(fact=Fact(kind=kind, at=at))):
+                learnt[kind, at] = row.recorded_at
+            case FactRecorded(fact=Fact(kind=kind, at=at, decided_by=role), by=name):
+                learnt[kind, at] = row.recorded_at
+                if kind == "official_confirmation":
+                    confirmed_by = f"{name}（{role}）" if role and role != name else name
+    if sealed_at is None:
+        raise ValueError("a proof speaks of sealed documents")
+    return Known(sealed_at=sealed_at, learnt=learnt, confirmed_by=confirmed_by)
+
+
 def certificate_number(delivery: Delivery) -> str:
     """Made from the delivery and the number of the conclusion: a repeat after a crash has the same."""
     return f"{delivery.id}-{len(delivery.proofs) + 1}".upper()
@@ -73,11 +106,10 @@ def certificate(
     *,
     court_name: str,
     now: datetime,
-    learnt: Mapping[str, datetime],
-    sealed_at: datetime,
+    known: Known,
     rulebook: str,
 ) -> Certificate:
-    """The content of the next proof. `learnt`: fact key → when the journal recorded it."""
+    """The content of the next proof."""
     effects = delivery.concluded
     effect = max((e for _, e in effects), key=lambda e: (e.effective_date is not None, str(e.effective_date)))
     attempt = _decisive(delivery, effect)
@@ -90,8 +122,8 @@ def certificate(
         outcome=named(OUTCOMES, effect.outcome),
         effect=effect,
         effects=effects,
-        documents=_documents(delivery, sealed_at),
-        sections=_sections(delivery, effect, attempt, learnt, rulebook),
+        documents=_documents(delivery, known.sealed_at),
+        sections=_sections(delivery, effect, attempt, known, rulebook),
         course=tuple(_course(delivery)),
         replaces=delivery.proofs[-1][0] if delivery.proofs else None,
     )
@@ -118,13 +150,13 @@ def _documents(delivery: Delivery, sealed_at: datetime) -> tuple[ServedDocument,
 
 
 def _sections(
-    delivery: Delivery, effect: Effect, attempt: Attempt | None, learnt: Mapping[str, datetime], rulebook: str
+    delivery: Delivery, effect: Effect, attempt: Attempt | None, known: Known, rulebook: str
 ) -> tuple[tuple[Words, Rows], ...]:
     sections = [(Words("受送达人", "Recipient"), _recipient_rows(delivery))]
     if attempt:
         sections.append((Words("送达地址", "Address"), _address_rows(delivery, attempt)))
-    sections.append((Words("三个时间", "Three times"), _times(delivery, effect, attempt, learnt)))
-    sections.append((Words("认定", "Decision"), _decision_rows(delivery, effect, rulebook)))
+    sections.append((Words("三个时间", "Three times"), _times(delivery, effect, attempt, known)))
+    sections.append((Words("认定", "Decision"), _decision_rows(effect, known, rulebook)))
     return tuple(sections)
 
 
@@ -172,14 +204,14 @@ DATING = ("arrived", "replied", "read", "signed", "returned")
 """Facts that can date a service."""
 
 
-def _times(delivery: Delivery, effect: Effect, attempt: Attempt | None, learnt: Mapping[str, datetime]) -> Rows:
+def _times(delivery: Delivery, effect: Effect, attempt: Attempt | None, known: Known) -> Rows:
     """When it happened, when we learnt it, the day the law counts (design.md §5.6)."""
     fact = _dating_fact(delivery, effect, attempt)
     happened = _local(fact.at) if fact else "—"
-    known = learnt.get(fact.key) if fact else None
+    learnt = known.learnt.get((fact.kind, fact.at)) if fact else None
     return (
         (Words("发生时间", "Happened"), happened),
-        (Words("获知时间", "Learnt"), _local(known) if known else happened),
+        (Words("获知时间", "Learnt"), _local(learnt) if learnt else happened),
         (Words("法律认定之日", "Day the law counts"), str(effect.effective_date or "—")),
     )
 
@@ -196,14 +228,13 @@ def _counts_on(fact: Fact, effect: Effect) -> bool:
     return effect.effective_date in (fact.noted_on, fact.court_received_on, local_day(fact.at))
 
 
-def _decision_rows(delivery: Delivery, effect: Effect, rulebook: str) -> Rows:
+def _decision_rows(effect: Effect, known: Known, rulebook: str) -> Rows:
     rows = [
         (Words("理由", "Reason"), f"{effect.explanation_zh}\n{effect.explanation}"),
         (Words("规则", "Rule"), f"{effect.rule} · {rulebook}"),
     ]
-    confirmations = [f for f in delivery.facts if f.kind == "official_confirmation"]
-    if confirmations:
-        rows.append((Words("确认人", "Confirmed by"), confirmations[0].decided_by or "—"))
+    if known.confirmed_by:
+        rows.append((Words("确认人", "Confirmed by"), known.confirmed_by))
     return tuple(rows)
 
 

@@ -17,7 +17,7 @@ from delivery.core import events
 from delivery.core.decide import Cancel, Inquire, Prove, Seal, Send
 from delivery.core.model import Attempt, Delivery, Document
 from delivery.core.ports import Answer, Channel, Clock, Consignment, Enclosure, Later, Refused, Taken, Unknown
-from delivery.core.proof import certificate, certificate_number
+from delivery.core.proof import certificate, certificate_number, known_from
 from delivery.core.routing import address_class
 from delivery.core.rulebook import Rulebook
 from delivery.journal.documents import Documents
@@ -225,31 +225,10 @@ async def prove(bench: Bench, delivery: Delivery, step: Prove) -> events.ProofIs
     now = bench.clock.now()
     court = bench.courts[delivery.court]
     rulebook = f"{bench.book.name} {bench.book.version}"
-    content = certificate(
-        delivery,
-        court_name=court.name_zh,
-        now=now,
-        learnt=_learnt(history),
-        sealed_at=_sealed_at(history),
-        rulebook=rulebook,
-    )
+    content = certificate(delivery, court_name=court.name_zh, now=now, known=known_from(history), rulebook=rulebook)
     pdf = await bench.seals.proof(
         delivery.court, proof_content(content, rehearsal=bench.rehearsal), now, "送达证明", court.name_zh
     )
     digest = await bench.documents.put(pdf)
     replaces = delivery.proofs[-1][1] if delivery.proofs else None
     return events.ProofIssued(at=now, number=certificate_number(delivery), sha256=digest, replaces=replaces)
-
-
-def _sealed_at(history: Sequence[events.Recorded]) -> datetime:
-    return next(row.event.at for row in history if isinstance(row.event, events.DocumentsSealed))
-
-
-def _learnt(history: Sequence[events.Recorded]) -> dict[str, datetime]:
-    learnt: dict[str, datetime] = {}
-    for row in history:
-        if isinstance(row.event, events.ReceiptReceived) and row.event.receipt.fact:
-            learnt.setdefault(row.event.receipt.fact.key, row.recorded_at)
-        if isinstance(row.event, events.FactRecorded):
-            learnt.setdefault(row.event.fact.key, row.recorded_at)
-    return learnt
