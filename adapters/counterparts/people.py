@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from types import TracebackType
@@ -128,15 +129,17 @@ class ClerkCounterpart:
         self._name, self._password = name, password
 
     async def __aenter__(self) -> ClerkCounterpart:
-        await self._browser.__aenter__()
-        page = await self._browser.get("/console/sign-in")
-        await self._browser.submit(page, "/sign-in", {"name": self._name, "password": self._password})
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(self._browser)
+            page = await self._browser.get("/console/sign-in")
+            await self._browser.submit(page, "/sign-in", {"name": self._name, "password": self._password})
+            self._signed_in = stack.pop_all()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._browser.__aexit__(kind, fault, trace)
+        await self._signed_in.aclose()
 
     async def enter_slip(self, delivery: str, fields: Mapping[str, str], picture: bytes, *, kind: str) -> None:
         """Enter what a slip shows, with its picture, beside the carrier's latest report of that kind (signed,
