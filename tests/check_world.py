@@ -1,4 +1,6 @@
-"""`check_world`: the promises of design.md §5 that a look at the whole world can judge, asserted at the end of every flow."""
+"""`check_world`: the promises of design.md §5 that a look at the whole world can judge, asserted at the end of every
+flow.
+"""
 
 from __future__ import annotations
 

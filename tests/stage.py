@@ -1,11 +1,12 @@
 """A whole service without sockets, for tests: journal, files, seals, simulated providers, and a clock that jumps.
 
-`Stage.play()` is the service's own worker code, driven one step at a time until nothing is due, then the clock jumps to the
-next due moment: a flow of weeks takes moments, and is the same each time.
+`Stage.play()` is the service's own worker code, driven one step at a time until nothing is due, then the clock jumps
+to the next due moment: a flow of weeks takes moments, and is the same each time.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -155,9 +156,10 @@ class Stage:
         while True:
             await self.simulated.advance()
             read = await self.receiving.read_all()
-            claimed = await self.journal.claim(10, LEASE)
-            for delivery in claimed:
-                await advance(self.bench, delivery)
+            claimed = await self.journal.claim(32, LEASE)
+            async with asyncio.TaskGroup() as slots:  # side by side, as the worker does: appends share transactions
+                for delivery in claimed:
+                    slots.create_task(advance(self.bench, delivery))
             if not claimed and not read:
                 return
 
