@@ -16,7 +16,7 @@ run: install
 	$(IN_VENV)/songda demo
 
 test: install-dev
-	$(IN_VENV)/python -m pytest
+	$(IN_VENV)/python -m pytest -n 2 --dist loadfile
 
 check: install-dev
 	$(IN_VENV)/ruff format --check .
