@@ -158,7 +158,13 @@ def filing(content: bytes | None = None, **more: Any) -> Json:
 # --- ways to break it ------------------------------------------------------------------------------------------------
 
 
-DECIDES = {"channel": ("value",), "kind": ("id_number",), "given_at": ("withdrawn_at",), "id": ("holder",)}
+DECIDES = {
+    "channel": ("value",),
+    "kind": ("id_number",),
+    "given_at": ("withdrawn_at",),
+    "id": ("holder",),
+    "content": ("sha256",),
+}
 """Which field decides what another should look like."""
 
 

@@ -304,6 +304,12 @@ def _confirms(fact: Fact, effect: Effect, facts: tuple[Fact, ...]) -> bool:
     return effect.effective_date <= local_day(fact.at) and not annulled_later
 
 
+def is_final(effects: tuple[tuple[str, Effect], ...]) -> bool:
+    """Every document has a date, and nobody has to confirm it any more (R9.1)."""
+    dated = all(effect.outcome.dated and effect.next in (None, "send_paper_copy") for _, effect in effects)
+    return bool(effects) and dated
+
+
 def proposal(effect: Effect) -> str:
     """The decision that a person is asked for, in words of the scenario format: also how it is known again."""
     if effect.outcome.dated:

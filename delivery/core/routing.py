@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from datetime import datetime, time, timedelta
 
-from delivery.core.effect import consent_findings, in_scope
+from delivery.core.effect import CHINA, consent_findings, in_scope, local_day
 from delivery.core.model import Address, Delivery, RejectedAddress, Route, RouteStep
 from delivery.core.rulebook import RouteRule, Rule, Rulebook
 
@@ -41,19 +41,22 @@ def _refusal(
         return None
     if address_class(address, book) == "unproven":
         return _reject(address, "not proven to be the recipient's own", ("OLR 31(2)",))
-    return _forbidden(delivery, address, book, now)
+    forbidden = forbidding(delivery, address, book, now)
+    return _reject(address, f"{forbidden[0]}: {forbidden[1].says}", forbidden[1].grounds) if forbidden else None
 
 
-def _forbidden(delivery: Delivery, address: Address, book: Rulebook, now: datetime) -> RejectedAddress | None:
-    """R1: one forbidden document forbids the address, because all documents of a delivery travel together."""
+def forbidding(delivery: Delivery, address: Address, book: Rulebook, now: datetime) -> tuple[str, Rule] | None:
+    """R1: the document and the rule that forbid sending there now; all documents of a delivery travel together."""
+    if not address.electronic:
+        return None
     for document in delivery.documents:
         known = {
             "judgment_class": document.type in book.judgment_class,
             **consent_findings(delivery, document, now),
         }
-        rule: Rule | None = next((r for r in book.table("forbidden", now.date()) if r.fires(known)), None)
-        if rule:
-            return _reject(address, f"{document.id}: {rule.says}", rule.grounds)
+        for rule in book.table("forbidden", local_day(now)):
+            if rule.fires(known):
+                return document.id, rule
     return None
 
 
@@ -81,10 +84,11 @@ def _step(address: Address, rung: RouteRule, book: Rulebook, now: datetime) -> R
 
 
 def within_hours(now: datetime, hours: tuple[int, int]) -> datetime:
-    """`now`, or the next moment that lies in the sending hours (K13). `now` is in the court's time zone."""
+    """`now`, or the next moment that lies in the sending hours (K13): minutes of the court's day."""
     opens, closes = hours
-    minute = now.hour * 60 + now.minute
+    local = now.astimezone(CHINA)
+    minute = local.hour * 60 + local.minute
     if opens <= minute < closes:
         return now
-    day = now.date() if minute < opens else now.date() + timedelta(days=1)
-    return datetime.combine(day, time(opens // 60, opens % 60), tzinfo=now.tzinfo)
+    day = local.date() if minute < opens else local.date() + timedelta(days=1)
+    return datetime.combine(day, time(opens // 60, opens % 60), tzinfo=CHINA)

@@ -24,7 +24,7 @@ def test_identity_numbers(born: date, order: int, check: str) -> None:
     assert is_identity_number(number) == (stdnum.cn.ric.calc_check_digit(number) == check)
 
 
-@given(st.from_regex(r"[1-9]\d{5}(18|19|20)\d{2}[01]\d[0-3]\d\d{3}", fullmatch=True).filter(str.isascii))
+@given(st.from_regex(r"[1-9][0-9]{5}(18|19|20)[0-9]{2}[01][0-9][0-3][0-9][0-9]{3}", fullmatch=True))
 @settings(deadline=None, derandomize=True)
 def test_a_day_of_birth_has_to_exist(head: str) -> None:
     number = head + stdnum.cn.ric.calc_check_digit(head + "0")

@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from delivery.core.decide import PERSON
 from delivery.core.events import KINDS
 from delivery.core.model import State
+from delivery.core.tasks import PERSON
 from delivery.web.pages import Text, catalogue
 from delivery.web.sayings import said, task_reason
 from tests.core.world import book

@@ -1,0 +1,162 @@
+"""Which questions to people should be open now, each with an owner and a due time.
+
+A task that is open and not wanted here has been overtaken by facts; decide.py opens and closes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from datetime import timedelta
+
+from delivery.core.effect import is_final, proposal
+from delivery.core.model import Attempt, Delivery, Outcome, Task
+from delivery.core.progress import Situation, again, doubt_ends, goes_on, patience_ends, under_way, waits
+
+PERSON = frozenset(
+    {
+        "clerk_confirm",
+        "cure_evidence",
+        "judge_decision",
+        "phone_confirm",
+        "prove_ownership",
+        "ask_consent",
+        "direct_service",
+        "address_lookup",
+        "serve_again",
+        "serve_party",
+        "mail",
+        "repost_mail",
+        "send_paper_copy",
+    }
+)
+"""Next steps (scenario format) that only a person can take when no address of the route is left."""
+
+BY_PAGES = frozenset({"not_me", "wrong_content", "second_factor_failed"})
+"""Tasks that the recipient's pages open; only a person closes them."""
+
+
+def wanted_tasks(here: Situation) -> Iterator[Task]:
+    """Every task that should be open now. The same question has the same id, so that it is opened once."""
+    yield from _news_tasks(here)
+    decisions = [*_doubt_tasks(here), *_effect_tasks(here), *_letter_tasks(here)]
+    yield from decisions or _last_resort(here)
+
+
+def _task(
+    here: Situation,
+    kind: str,
+    about: str,
+    reason: str,
+    *,
+    proposed: str | None = None,
+    attempt: str | None = None,
+) -> Task:
+    """A task's id tells what it is about, so that asking twice opens it once; a second round has the next number."""
+    stem = f"{here.delivery.id}.{kind}.{about}"
+    rounds = sum(1 for task, _ in here.delivery.closed_tasks if task.id.startswith(f"{stem}."))
+    owner, days = here.book.task_policy(kind)
+    return Task(
+        id=f"{stem}.{rounds + 1}",
+        kind=kind,
+        reason=reason,
+        opened_at=here.now,
+        due_at=here.now + timedelta(days=days),
+        owner=owner,
+        proposal=proposed,
+        attempt=attempt,
+    )
+
+
+# --- what came in ----------------------------------------------------------------------------------------------------
+
+
+def _news_tasks(here: Situation) -> Iterator[Task]:
+    """An objection, a wish for paper, a report that no table knows: each is asked about once."""
+    closed = {task.id for task, _ in here.delivery.closed_tasks}
+    for about, kind, reason in _news(here.delivery):
+        if f"{here.delivery.id}.{kind}.{about}.1" not in closed:
+            yield _task(here, kind, about, reason)
+
+
+def _news(delivery: Delivery) -> Iterator[tuple[str, str, str]]:
+    handed_over = any(fact.kind == "paper_handed_over" for fact in delivery.facts)
+    for fact in delivery.facts:
+        if fact.kind == "objection":
+            yield fact.key, "objection", f"the recipient objects: {fact.claim}"
+        if fact.kind == "paper_requested" and not handed_over:
+            yield fact.key, "send_paper_copy", "the recipient asks for paper (CPL 90(1))"
+    for receipt in delivery.receipts:
+        if receipt.unclear:
+            yield _short(f"{receipt.channel} {receipt.attempt} {receipt.key}"), "unclear_receipt", receipt.unclear
+
+
+def _short(key: str) -> str:
+    """A provider's key has any characters; a task's id stands in addresses of pages."""
+    return hashlib.sha256(key.encode()).hexdigest()[:12]
+
+
+# --- what has to be decided ------------------------------------------------------------------------------------------
+
+
+def _doubt_tasks(here: Situation) -> Iterator[Task]:
+    """No receipt and no answer in the rulebook's time: a clerk decides, and may send again (design.md §5.3)."""
+    for attempt in here.delivery.attempts:
+        if attempt.answer == "in_doubt" and doubt_ends(attempt, here.book) <= here.now:
+            reason = f"whether {attempt.channel} took this attempt is not known, and no receipt came"
+            yield _task(here, "in_doubt", _named(attempt), reason, proposed="send_again", attempt=attempt.id)
+
+
+def _named(attempt: Attempt) -> str:
+    return f"{attempt.address}.{attempt.number}"
+
+
+def _effect_tasks(here: Situation) -> Iterator[Task]:
+    """What the effect asks of a person, once per kind. A failed address asks for nothing while the service goes on."""
+    seen: set[str] = set()
+    resent = again(here) is not None
+    going = resent or goes_on(here) or under_way(here)
+    for _, effect in here.effects:
+        kind = effect.next
+        if kind is None or kind in seen or kind not in PERSON:
+            continue
+        if effect.outcome in (Outcome.NOT_SERVED, Outcome.FORBIDDEN) and going:
+            continue
+        if effect.outcome is Outcome.REVIEW and resent:
+            continue
+        if effect.outcome is Outcome.PRESUMED and patience_ends(here):
+            continue
+        seen.add(kind)
+        about = f"{effect.outcome}.{effect.effective_date or effect.flag('proposed_date') or 'open'}"
+        last = _last_attempt(here.delivery)
+        yield _task(here, kind, about, effect.explanation, proposed=proposal(effect), attempt=last)
+
+
+def _letter_tasks(here: Situation) -> Iterator[Task]:
+    """A letter without a result for too long: a person asks the post. No rule of law turns silence into an answer."""
+    if any(effect.outcome.dated for _, effect in here.effects):
+        return
+    for attempt, until in waits(here):
+        if attempt.channel == "post" and until <= here.now and not _sent_again(here, attempt):
+            reason = "the post has reported no result in time"
+            yield _task(here, "track_mail", _named(attempt), reason, attempt=attempt.id)
+
+
+def _sent_again(here: Situation, letter: Attempt) -> bool:
+    """Whether a later try at that address is under way, or about to be made: the letter is then not asked about."""
+    later = [a for a in here.delivery.attempts if a.address == letter.address and a.number > letter.number]
+    waited = {attempt.id for attempt, until in waits(here) if until > here.now}
+    live = any(a.open_question or a.answer == "deferred" or a.id in waited for a in later)
+    return live or again(here) == letter.address
+
+
+def _last_resort(here: Situation) -> Iterator[Task]:
+    """No address left, nothing under way, nothing decided: never without an owner (design.md §5.8)."""
+    if is_final(here.effects) or under_way(here) or goes_on(here) or patience_ends(here) or any(waits(here)):
+        return
+    reason = "no address is left to try" if here.delivery.attempts else "no address can be used"
+    yield _task(here, "serve_again", "exhausted", reason, attempt=_last_attempt(here.delivery))
+
+
+def _last_attempt(delivery: Delivery) -> str | None:
+    return delivery.attempts[-1].id if delivery.attempts else None
