@@ -125,7 +125,9 @@ class Walk:
         at = self.now
         match step:
             case decide.Seal():
-                self._happens(events.DocumentsSealed(at=at, sealed=tuple((d.id, "1" * 64) for d in self.delivery.documents)))
+                self._happens(
+                    events.DocumentsSealed(at=at, sealed=tuple((d.id, "1" * 64) for d in self.delivery.documents))
+                )
             case decide.PlanRoute():
                 route = plan_route(self.delivery, book(), at, channels=CHANNELS)
                 self._happens(events.RoutePlanned(at=at, route=route))
@@ -165,7 +167,9 @@ class Walk:
             case "refused":
                 self._happens(events.AttemptRefused(at=at, attempt=attempt, code="550"))
             case "deferred":
-                self._happens(events.AttemptDeferred(at=at, attempt=attempt, code="450", retry_at=at + timedelta(hours=hours)))
+                self._happens(
+                    events.AttemptDeferred(at=at, attempt=attempt, code="450", retry_at=at + timedelta(hours=hours))
+                )
             case doubt:
                 self._happens(events.AttemptDoubted(at=at, attempt=attempt, ask_at=at + timedelta(minutes=hours)))
                 if doubt == "doubted but taken":
