@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import signal
 import sys
 from collections.abc import Callable
@@ -63,8 +64,8 @@ def told(start: Callable[[], int]) -> int:
 
 
 def _ended(fault: BaseException) -> int:
-    if isinstance(fault, PortTaken):
-        return _to_mend([str(fault)])
+    if isinstance(fault, OSError) and (isinstance(fault, PortTaken) or fault.errno == errno.EADDRINUSE):
+        return _to_mend([str(fault)])  # the port is named in it
     log.error("ended", exc_info=fault)
     return 1
 
