@@ -1,7 +1,4 @@
-"""The published description of the HTTP interface (OpenAPI 3.1): served, and kept in docs/openapi.json.
-
-`python -m delivery.web.openapi` prints it; a test compares the two.
-"""
+"""The published description of the HTTP interface (OpenAPI 3.1): served, and kept in docs/openapi.json."""
 
 from __future__ import annotations
 
@@ -24,8 +21,7 @@ VERSION = "1.0.0"
 
 DELIVERY_ID: Json = {"type": "string", "pattern": "^[0-9a-z]{26}$"}
 DIGEST: Json = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
-INSTANT: Json = {"type": "string", "format": "date-time"}
-DAY: Json = {"type": "string", "format": "date"}
+INSTANT, DAY = ({"type": "string", "format": kind} for kind in ("date-time", "date"))
 TEXT: Json = {"type": "string"}
 COUNT: Json = {"type": "integer", "minimum": 0}
 FLAG: Json = {"type": "boolean"}

@@ -20,15 +20,15 @@ import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email import message_from_bytes, message_from_string, policy
+from datetime import datetime
+from email import policy
 from email.headerregistry import Address as Mailbox
-from email.message import EmailMessage, Message
-from email.utils import format_datetime, parsedate_to_datetime
+from email.message import EmailMessage
+from email.utils import format_datetime
 from html import escape
 from importlib.resources import files
 from string import Template
-from typing import Literal, TypeAlias
+from typing import Literal
 from urllib.parse import urljoin
 from weakref import WeakSet
 
@@ -37,6 +37,7 @@ import structlog
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from aiosmtplib import SMTPException, SMTPResponseException
 
+from adapters.email.reports import ACTIONS, ENHANCED, Mail, Report, header, moment, parsed, reason_of, status_of
 from delivery.core.model import Fact, Receipt
 from delivery.core.ports import Answer, Clock, Consignment, Enclosure, Later, RawReceipt, Refused, Sink, Taken, Unknown
 
@@ -47,31 +48,10 @@ logging.getLogger("mail.log").setLevel(logging.ERROR)
 MAX_LOCAL_PART = 64  # RFC 5321 §4.5.3.1.1
 MAX_ENVID = 100  # RFC 3461 §4.4
 MAX_WORDS = 300
-MAX_PARSED = 256 * 1024
-"""Bytes of a report that are parsed: its machine-readable part stands before what it quotes."""
-MAX_MULTIPARTS = 20
-MAX_RECIPIENTS = 20
 TAG_CHARACTERS = 16
 _PLAIN = re.compile(r"[a-z0-9](?:[a-z0-9_-]|\.(?=[a-z0-9_-]))*")
-_ENHANCED = re.compile(r"[245]\.\d{1,3}\.\d{1,3}(?!\S)")
 _DAEMON = re.compile(r"mailer-daemon|postmaster", re.IGNORECASE)
 _MESSAGE_ID = re.compile(r"<([^<>@\s]{1,200})@[^<>@\s]{1,255}>")
-
-ACTIONS: Mapping[str, tuple[str | None, str]] = {
-    "delivered": ("arrived", "2"),
-    "relayed": ("gateway_accepted", "2"),
-    "expanded": ("gateway_accepted", "2"),
-    "delayed": (None, "4"),
-    "failed": ("bounced", "45"),
-}
-"""RFC 3464 §2.3.3: the fact that an action means, and the status classes that agree with it."""
-
-REASONS: Mapping[str, str] = {
-    **dict.fromkeys(("1", "2.1", "4.4"), "mailbox_unknown"),  # the address, the mailbox, the host is not there
-    **dict.fromkeys(("1.7", "1.8", "1.9"), "blocked"),  # subject 1 as well, but about the sender's address
-    "2.2": "mailbox_full",
-}
-"""RFC 3463 subject.detail, then subject alone; all else (policy, routing, protocol, time run out) was `blocked`."""
 
 OURS_TO_MEND = frozenset({530, 534, 535, 538})  # RFC 4954 §6: our login, not the recipient's address
 
@@ -308,12 +288,12 @@ class EmailChannel:
 
     def read(self, raw: RawReceipt) -> tuple[Receipt, ...]:
         """`raw.meta` has the `recipient` of the envelope. Raises ValueError when no token of ours is in it."""
-        mail = _parsed(raw.body)
-        report = _Report.of(mail)
+        mail = parsed(raw.body)
+        report = Report.of(mail)
         reference = self._which(mail, report, raw.meta.get("recipient", ""))
         if reference is None:
             raise ValueError("a mail without a token of ours")
-        key = f"{reference} {_header(mail, 'Message-ID')[:200] or hashlib.sha256(raw.body).hexdigest()}"
+        key = f"{reference} {header(mail, 'Message-ID')[:200] or hashlib.sha256(raw.body).hexdigest()}"
         if report is None:
             return (self._other(mail, reference, key, raw.received_at),)
         return tuple(
@@ -321,29 +301,29 @@ class EmailChannel:
             for number in range(len(report.recipients))
         )
 
-    def _which(self, mail: Mail, report: _Report | None, recipient: str) -> str | None:
-        quoted = f"{_header(mail, 'In-Reply-To')} {_header(mail, 'References')}"
+    def _which(self, mail: Mail, report: Report | None, recipient: str) -> str | None:
+        quoted = f"{header(mail, 'In-Reply-To')} {header(mail, 'References')}"
         if report is not None:
-            quoted = f"{_header(report.original, 'Message-ID')} {quoted}"
+            quoted = f"{header(report.original, 'Message-ID')} {quoted}"
         tokens = (found[1] for found in _MESSAGE_ID.finditer(quoted))
         return next(filter(None, (self._of_mailbox(recipient), *map(self._genuine, tokens))), None)
 
-    def _receipt(self, report: _Report, number: int, reference: str, key: str, received_at: datetime) -> Receipt:
+    def _receipt(self, report: Report, number: int, reference: str, key: str, received_at: datetime) -> Receipt:
         said = report.recipients[number]
-        action, status = _header(said, "Action").lower(), _status(said)
+        action, status = header(said, "Action").lower(), status_of(said)
         kind, classes = ACTIONS.get(action, (None, ""))
-        named = _header(report.message, "Original-Envelope-Id")
+        named = header(report.message, "Original-Envelope-Id")
         doubt = None if status and status[0] in classes else "action and status of the report do not agree"
         if named and reference not in (named, self._reference(named)):
             doubt = "the report names another attempt than the address it came to"
-        at = _moment(_header(said, "Last-Attempt-Date") or report.date, received_at)
-        reason = _reason(status) if kind == "bounced" else None
+        at = moment(header(said, "Last-Attempt-Date") or report.date, received_at)
+        reason = reason_of(status) if kind == "bounced" else None
         return Receipt(
             channel=self.name,
             key=key,
             at=at,
             code=f"{action} {status}".strip()[:40],
-            words=_header(said, "Diagnostic-Code")[:MAX_WORDS],
+            words=header(said, "Diagnostic-Code")[:MAX_WORDS],
             attempt=self._attempt(reference, named),
             reference=reference,
             fact=Fact(kind=kind, at=at, key=key, reason=reason) if kind and doubt is None else None,
@@ -358,21 +338,18 @@ class EmailChannel:
     def _other(self, mail: Mail, reference: str, key: str, received_at: datetime) -> Receipt:
         """Out of office (RFC 3834 §5), an answer by hand, a bounce in prose: nothing that a machine may count."""
         # Mail systems mark a bounce as an automatic reply too; one that we cannot read must not pass for a holiday.
-        daemon = mail.get_content_type() == "multipart/report" or _DAEMON.search(_header(mail, "From")) is not None
-        automatic = not daemon and _header(mail, "Auto-Submitted").lower().startswith("auto-replied")
+        daemon = mail.get_content_type() == "multipart/report" or _DAEMON.search(header(mail, "From")) is not None
+        automatic = not daemon and header(mail, "Auto-Submitted").lower().startswith("auto-replied")
         return Receipt(
             channel=self.name,
             key=key,
-            at=_moment(_header(mail, "Date"), received_at),
+            at=moment(header(mail, "Date"), received_at),
             code="auto_reply" if automatic else "mail",
-            words=_header(mail, "Subject")[:MAX_WORDS],
+            words=header(mail, "Subject")[:MAX_WORDS],
             attempt=self._attempt(reference, ""),
             reference=reference,
             unclear=None if automatic else "a mail that is no delivery report: a person has to read it",
         )
-
-
-Mail: TypeAlias = "Message[str, str]"
 
 
 class _Door:
@@ -419,73 +396,6 @@ class _Door:
         return "451 4.3.0 Try again"
 
 
-@dataclass(frozen=True, slots=True)
-class _Report:
-    """What matters of a report: about the message, about each recipient, and the headers of our own mail."""
-
-    message: Mail
-    recipients: tuple[Mail, ...]
-    original: Mail
-    date: str
-
-    @classmethod
-    def of(cls, mail: Mail) -> _Report | None:
-        """None when the mail is no delivery report (RFC 3464 §2), or one without a word about a recipient."""
-        parts = _parts(mail) if mail.get_content_type() == "multipart/report" else []
-        blocks = next((_parts(part) for part in parts if part.get_content_type() == "message/delivery-status"), [])
-        message, *recipients = [block for block in blocks if block.keys()] or [mail]
-        recipients = recipients[:MAX_RECIPIENTS]  # we write to one; an alias may have made some more of it
-        return cls(message, tuple(recipients), _original(parts[-1]), _header(mail, "Date")) if recipients else None
-
-
-def _parsed(body: bytes) -> Mail:
-    """Raises ValueError when it is built to keep a parser busy."""
-    # RFC 6533 §6: the same report under another name, which Python's parser does not know.
-    head = body[:MAX_PARSED].replace(b"message/global-delivery-status", b"message/delivery-status")
-    if head.lower().count(b"multipart") > MAX_MULTIPARTS:
-        raise ValueError("a mail of too many parts")
-    try:
-        return message_from_bytes(head)
-    except RecursionError as fault:
-        raise ValueError("a mail nested too deep") from fault
-
-
-def _parts(mail: Mail) -> list[Mail]:
-    payload = mail.get_payload()
-    return [part for part in payload if isinstance(part, Message)] if isinstance(payload, list) else []
-
-
-def _original(part: Mail) -> Mail:
-    """The headers of the message reported on: text/rfc822-headers, or the whole of it."""
-    whole, payload = _parts(part), part.get_payload()
-    return whole[0] if whole else message_from_string(payload if isinstance(payload, str) else "")
-
-
-def _header(mail: Mail, name: str) -> str:
-    """One line of printable text."""
-    return " ".join("".join(c if c.isprintable() else " " for c in str(mail.get(name, ""))).split())
-
-
-def _status(said: Mail) -> str:
-    """RFC 3464 §2.3.4 allows a comment after the code."""
-    found = _ENHANCED.match(_header(said, "Status"))
-    return found[0] if found else ""
-
-
-def _reason(status: str) -> str:
-    subject, detail = status.split(".")[1:] if status else ("", "")
-    return REASONS.get(f"{subject}.{detail}") or REASONS.get(subject, "blocked")
-
-
-def _moment(date: str, received_at: datetime) -> datetime:
-    """A date of RFC 5322, never later than when we learnt it; without one, that."""
-    try:
-        moment = parsedate_to_datetime(date)
-        return min(moment if moment.tzinfo else moment.replace(tzinfo=UTC), received_at)
-    except (ValueError, TypeError, OverflowError):
-        return received_at
-
-
 def _answered(fault: Exception) -> Answer | None:
     """What a clear no means; None when there was none."""
     if not isinstance(fault, SMTPResponseException):
@@ -503,7 +413,7 @@ def _later(fault: Exception) -> Later:
 
 def _code(fault: SMTPResponseException) -> str:
     """The enhanced status (RFC 2034) where the reply has one, else the three digits."""
-    found = _ENHANCED.match(fault.message)
+    found = ENHANCED.match(fault.message)
     return found[0] if found else str(fault.code)
 
 
