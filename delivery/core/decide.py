@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from delivery.core.effect import is_final
+from delivery.core.events import TAKING_BACK
 from delivery.core.model import Attempt, Delivery, Effect, Fact, State, Task, attempt_id
 from delivery.core.progress import (
     Situation,
@@ -132,7 +133,7 @@ def state_of(delivery: Delivery) -> State:
         return State.WITHDRAWN
     if delivery.tasks:
         return State.NEEDS_PERSON
-    if delivery.concluded:
+    if is_final(delivery.concluded):
         return State.CONCLUDED
     if "in_doubt" in answers:
         return State.IN_DOUBT
@@ -175,7 +176,7 @@ def _after_withdrawal(delivery: Delivery) -> Step:
     if delivery.tasks:
         return CloseTask(task=delivery.tasks[0].id, reason="the delivery was withdrawn")
     for attempt in delivery.attempts:
-        if attempt.answer == "taken" and not attempt.words.startswith("withdrawal:"):
+        if attempt.answer == "taken" and not attempt.words.startswith(TAKING_BACK):
             return Cancel(attempt=attempt.id)
     return Wait(until=None)
 

@@ -59,6 +59,10 @@ class AttemptAnnounced(Event):
     role: str = "service"
 
 
+TAKING_BACK = "withdrawal:"
+"""How the words of an `AttemptTaken` begin that tells how taking the attempt back went, after a withdrawal."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptTaken(Event):
     attempt: str
@@ -281,7 +285,10 @@ def _answered(delivery: Delivery, attempt: str, answer: str, at: datetime, words
 
 @_after.register
 def _(event: AttemptTaken, delivery: Delivery) -> Delivery:
-    delivery, attempt = _answered(delivery, event.attempt, "taken", event.at, event.words)
+    before = delivery.attempt(event.attempt)
+    # Taken is taken once: what is said of it later (a receipt first, a withdrawal after) does not move when it left.
+    at = before.answered_at if before and before.answer == "taken" and before.answered_at else event.at
+    delivery, attempt = _answered(delivery, event.attempt, "taken", at, event.words)
     return delivery.with_attempt(replace(attempt, references=event.references or attempt.references))
 
 

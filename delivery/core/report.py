@@ -27,6 +27,8 @@ class Report:
 def reports_of(before: Delivery | None, event: events.Event, after: Delivery) -> tuple[Report, ...]:
     """What this event tells the case record; often nothing. A repeat that changed nothing is not told again."""
     match event:
+        case events.AttemptTaken(words=words) if words.startswith(events.TAKING_BACK):
+            return ()  # the same attempt, after `withdrawn` was told: nothing was sent
         case events.AttemptTaken() | events.AttemptRefused():
             return (_report("attempt_made", event.at, after, attempt=_attempt(after, event.attempt)),)
         case events.ReceiptReceived(receipt=receipt) if before and before.receipts != after.receipts:
