@@ -184,9 +184,11 @@ def _address_rows(delivery: Delivery, attempt: Attempt) -> Rows:
 
 
 def mask(text: str, head: int, tail: int) -> str:
-    """Keep the ends, cover the middle."""
-    covered = max(len(text) - head - tail, 0)
-    return text[:head] + "*" * covered + (text[-tail:] if tail else "")
+    """Keep the ends, cover the middle; what has no middle is covered whole."""
+    covered = len(text) - head - tail
+    if covered <= 0:
+        return "*" * len(text)
+    return text[:head] + "*" * covered + text[head + covered :]
 
 
 def masked_address(address: Address) -> str:

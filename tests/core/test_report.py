@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import date, datetime
+from typing import Any
 
 from delivery.core import events
 from delivery.core.model import Delivery, Effect, Fact, Outcome, Person, Receipt
@@ -79,7 +80,7 @@ def test_a_proof_is_told_with_the_effects_it_proves_and_what_it_replaces() -> No
 def test_a_message_has_three_times_and_no_sequence_where_none_counts() -> None:
     (report,) = told(sent(), events.Concluded(at=NOON, effects=(("doc", SERVED),)))
     later = datetime.fromisoformat("2025-09-17T08:00:00+08:00")
-    out = {"report_id": "R", "court": "632801", "kind": report.kind, "at": NOON, "recorded_at": later}
+    out: dict[str, Any] = {"report_id": "R", "court": "632801", "kind": report.kind, "at": NOON, "recorded_at": later}
     message = cloud_event(**out, sequence=3, data=report.data)
     assert (message["type"], message["time"]) == ("songda.report.concluded.v1", NOON.isoformat())
     assert (message["data"]["recorded_at"], message["data"]["sequence"]) == (later.isoformat(), 3)
