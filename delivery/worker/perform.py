@@ -7,11 +7,13 @@ between.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
-from collections.abc import Awaitable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
+from weakref import WeakValueDictionary
 
 from delivery.core import events
 from delivery.core.decide import Cancel, Inquire, Prove, Seal, Send
@@ -52,6 +54,8 @@ class Bench:
     link_key: bytes
     base_url: str
     rehearsal: bool = False
+    sealing: MutableMapping[tuple[str, str], asyncio.Lock] = field(default_factory=WeakValueDictionary)
+    """Whose turn it is to seal a document, by court and digest."""
 
     @property
     def inquirable(self) -> frozenset[str]:
@@ -72,9 +76,14 @@ async def seal(bench: Bench, delivery: Delivery, step: Seal) -> events.Documents
 
 
 async def _sealed_digest(bench: Bench, delivery: Delivery, document: Document) -> str:
-    known = await bench.journal.seal_of(delivery.court, document.sha256)
-    if known:
-        return known
+    ours = (delivery.court, document.sha256)
+    # Siblings come here side by side: one of them seals, the others find it sealed.
+    turn = bench.sealing.setdefault(ours, asyncio.Lock())
+    async with turn:
+        return await bench.journal.seal_of(*ours) or await _seal(bench, delivery, document)
+
+
+async def _seal(bench: Bench, delivery: Delivery, document: Document) -> str:
     content = await bench.documents.get(document.sha256)
     now = bench.clock.now()
     name = bench.courts[delivery.court].name_zh
