@@ -22,6 +22,11 @@ BATCH = 100
 ORPHAN_PATIENCE = timedelta(hours=48)
 """How long an SMS status may be under way; after that the orphan is shown to a clerk."""
 
+OUR_MISTAKES = (ArithmeticError, AssertionError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""What the same message would raise again: a person looks at it, and the others are read. Anything else is the
+journal's, and may be gone the next time.
+"""
+
 log = structlog.get_logger()
 
 
@@ -54,11 +59,11 @@ class Receiving:
     async def _read(self, receipt_id: str, raw: RawReceipt) -> None:
         try:
             receipts = self._channels[raw.channel].read(raw)
-        except (ValueError, KeyError) as fault:
+            placed = [await self._place(replace(receipt, raw=receipt_id), raw) for receipt in receipts]
+        except OUR_MISTAKES as fault:
             log.warning("receipt_unclear", receipt=receipt_id, channel=raw.channel, fault=type(fault).__name__)
             await self._journal.settle(receipt_id, state="unclear", delivery=None)
             return
-        placed = [await self._place(replace(receipt, raw=receipt_id), raw) for receipt in receipts]
         if all(placed):
             await self._journal.settle(receipt_id, state="read", delivery=placed[0] if placed else None)
             return
