@@ -45,10 +45,17 @@ async def ask_about(bench: Bench, court: str) -> None:
     after = None
     while rows := await bench.journal.deliveries(court, state=State.WAITING, after=after, limit=BATCH):
         for row in rows:
-            delivery = await bench.journal.delivery(row.id)
-            for attempt in _on_their_way(delivery):
-                await _ask(bench, delivery, attempt)
+            await _ask_of(bench, row.id)
         after = rows[-1].id
+
+
+async def _ask_of(bench: Bench, delivery_id: str) -> None:
+    try:
+        delivery = await bench.journal.delivery(delivery_id)
+        for attempt in _on_their_way(delivery):
+            await _ask(bench, delivery, attempt)
+    except Exception as fault:  # noqa: BLE001 — one delivery whose bytes are broken must not stop the others
+        log.error("not_tracked", delivery=delivery_id, fault=type(fault).__name__)  # noqa: TRY400 — its text may quote
 
 
 def _on_their_way(delivery: Delivery) -> Iterable[Attempt]:
