@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 
 import structlog
 
@@ -34,6 +35,10 @@ def outgoing(row: ReportRow) -> Outgoing:
     return Outgoing(id=row.id, court=row.court, client=row.client, body=json.dumps(event, ensure_ascii=False).encode())
 
 
+Client = tuple[str, str]
+"""Court and client."""
+
+
 class Reporting:
     """`sinks`: where reports go, by a name that the journal remembers what was published under."""
 
@@ -41,39 +46,60 @@ class Reporting:
         self._journal = journal
         self._clock = clock
         self._sinks = sinks
+        self._away: dict[str, dict[Client, tuple[int, float]]] = {sink: {} for sink in sinks}
         self.sinks = tuple(sinks)
         self.busy: set[str] = set()
 
     async def run(self, sink: str) -> None:
         """Until cancelled. Dying after publishing and before marking publishes again, under the same id."""
-        failures = 0
         while True:
             seen = self._journal.news
             self.busy.add(sink)
             sent, held = await self.publish(sink)
             self.busy.discard(sink)
-            failures = failures + 1 if held else 0
-            if held:
-                await asyncio.sleep(min(2**failures, LONGEST_PAUSE))
-            elif not sent:
-                await self._journal.wait_for_news(None, since=seen)
+            if not (sent or held):
+                await self._rest(sink, seen)
 
     async def publish(self, sink: str) -> tuple[int, int]:
-        """Send what that sink has not confirmed: how many went out, how many were held back.
+        """Send what that sink has not confirmed: how many went out, how many clients were not reached.
 
-        A client whose endpoint is away holds back its own reports, so that its order stays, and nobody else's.
+        A client whose endpoint is away holds back its own reports, so that its order stays, and nobody else's: they
+        are left out until its pause is over.
         """
-        sent, away = 0, set[tuple[str, str]]()
-        for row in await self._journal.unpublished(sink, BATCH):
+        sent, held = 0, set[Client]()
+        for row in await self._journal.unpublished(sink, BATCH, skip=self._paused(sink)):
             client = (row.court, row.client)
-            if client in away:
+            if client in held:
                 continue
-            try:
-                await self._sinks[sink].publish(outgoing(row))
-            except (OSError, TimeoutError, ValueError) as fault:
-                log.warning("report_not_published", report=row.id, sink=sink, fault=type(fault).__name__)
-                away.add(client)
-            else:
+            if await self._sent(sink, row):
                 await self._journal.published(sink, row.position)
+                self._away[sink].pop(client, None)
                 sent += 1
-        return sent, len(away)
+            else:
+                self._pause(sink, client)
+                held.add(client)
+        return sent, len(held)
+
+    async def _sent(self, sink: str, row: ReportRow) -> bool:
+        try:
+            await self._sinks[sink].publish(outgoing(row))
+        except Exception as fault:  # noqa: BLE001 — whatever it was, this one is not confirmed, and others are not to blame
+            log.warning("report_not_published", report=row.id, sink=sink, fault=type(fault).__name__)
+            return False
+        return True
+
+    def _pause(self, sink: str, client: Client) -> None:
+        failures = self._away[sink].get(client, (0, 0.0))[0] + 1
+        until = asyncio.get_running_loop().time() + min(2**failures, LONGEST_PAUSE)
+        self._away[sink][client] = (failures, until)
+
+    def _paused(self, sink: str) -> dict[Client, float]:
+        """Who is not to be tried yet, each with the end of its pause by the loop's clock."""
+        now = asyncio.get_running_loop().time()
+        return {client: until for client, (_, until) in self._away[sink].items() if until > now}
+
+    async def _rest(self, sink: str, seen: int) -> None:
+        """Until news, or until the first pause is over."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(min(self._paused(sink).values(), default=None)):
+                await self._journal.wait_for_news(None, since=seen)
