@@ -207,6 +207,7 @@ def _answer(rule: Rule, found: Findings) -> Effect:
         rule=rule.id,
         explanation=rule.says,
         explanation_zh=rule.says_zh,
+        dated_by="procedural_act" if rule.dated_by == "acted" else rule.dated_by,
     )
 
 
@@ -327,6 +328,7 @@ def _not_rejected(delivery: Delivery, effect: Effect | None) -> Effect | None:
         effect,
         outcome=Outcome.REVIEW,
         effective_date=None,
+        dated_by=None,
         next="serve_again",
         flags=(),
         explanation=f"an official did not confirm this: {effect.explanation}",

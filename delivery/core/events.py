@@ -307,7 +307,7 @@ def _(event: AttemptDeferred, delivery: Delivery) -> Delivery:
 @_after.register
 def _(event: AttemptDoubted, delivery: Delivery) -> Delivery:
     delivery, attempt = _answered(delivery, event.attempt, "in_doubt", event.at, event.words)
-    return delivery.with_attempt(replace(attempt, retry_at=event.ask_at))
+    return delivery.with_attempt(replace(attempt, retry_at=event.ask_at, doubts=attempt.doubts + 1))
 
 
 @_after.register

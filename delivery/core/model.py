@@ -265,7 +265,7 @@ class Effect:
     """The answer for one document (law.md §2).
 
     `rule` is the row that decided; `explanation` says in one sentence which facts it used. `flags` has the names of
-    the scenario format.
+    the scenario format. `dated_by` is the kind of fact that gave the date.
     """
 
     outcome: Outcome
@@ -276,6 +276,7 @@ class Effect:
     rule: str | None = None
     explanation: str = ""
     explanation_zh: str = ""
+    dated_by: str | None = None
 
     def flag(self, name: str) -> bool | str | None:
         return dict(self.flags).get(name)
@@ -297,6 +298,7 @@ class Attempt:
     role: str = "service"
     announced_at: datetime
     tries: int = 1
+    doubts: int = 0
     answer: str = "announced"
     answered_at: datetime | None = None
     references: tuple[str, ...] = ()

@@ -15,7 +15,7 @@ from delivery.core.routing import forbidding
 from delivery.core.rulebook import Rulebook
 from delivery.core.standing import all_attempts, standing_facts
 
-RESULTS = frozenset({"bounced", "wait_elapsed", "returned", "signed", "replied", "lost"})
+RESULTS = frozenset({"bounced", "wait_elapsed", "returned", "signed", "replied", "annulled", "lost"})
 """Facts that end the waiting for an attempt, one way or the other."""
 
 

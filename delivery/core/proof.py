@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from delivery.core.effect import local_day
+from delivery.core.effect import CHINA, local_day
 from delivery.core.events import DocumentsSealed, FactRecorded, ReceiptReceived, Recorded
 from delivery.core.model import Address, Attempt, Delivery, Effect, Fact, PostalAddress, Receipt
-from delivery.core.standing import standing_facts
+from delivery.core.standing import all_attempts, standing_facts
 from delivery.core.words import (
     BASES,
     CHANNELS,
@@ -130,9 +130,11 @@ def certificate(
 
 
 def _decisive(delivery: Delivery, effect: Effect) -> Attempt | None:
-    """The attempt that dates the service: the last one at the effective address."""
+    """The attempt that dates the service, made by us or elsewhere: at the effective address, with the dating fact."""
     address = effect.flag("effective_address")
-    return next((a for a in reversed(delivery.attempts) if a.address == address), None)
+    there = [a for a in all_attempts(delivery, standing_facts(delivery)) if a.address == address]
+    dating = [attempt for attempt in there if _dating_fact(delivery, effect, attempt)]
+    return next(iter(dating or there[::-1]), None)
 
 
 def _documents(delivery: Delivery, sealed_at: datetime) -> tuple[ServedDocument, ...]:
@@ -202,8 +204,8 @@ def masked_address(address: Address) -> str:
     return f"{mask(local, 1, 0)}{at}{host}" if at else mask(value, 3, 4)
 
 
-DATING = ("arrived", "replied", "read", "signed", "returned")
-"""Facts that can date a service."""
+DATING = ("arrived", "replied", "procedural_act", "read", "signed", "returned")
+"""Facts that can date a service; of conclusions that do not name theirs (the field is younger than the journal)."""
 
 
 def _times(delivery: Delivery, effect: Effect, attempt: Attempt | None, known: Known) -> Rows:
@@ -222,7 +224,8 @@ def _dating_fact(delivery: Delivery, effect: Effect, attempt: Attempt | None) ->
     if attempt is None:
         return None
     mine = [f for f in standing_facts(delivery) if (f.address, f.attempt) == (attempt.address, attempt.number)]
-    on_day = [f for f in mine if f.kind in DATING and _counts_on(f, effect)]
+    kinds = (effect.dated_by,) if effect.dated_by else DATING
+    on_day = [f for f in mine if f.kind in kinds and _counts_on(f, effect)]
     return on_day[0] if on_day else None
 
 
@@ -241,7 +244,7 @@ def _decision_rows(effect: Effect, known: Known, rulebook: str) -> Rows:
 
 
 def _local(instant: datetime) -> str:
-    return instant.strftime("%Y-%m-%d %H:%M:%S")
+    return instant.astimezone(CHINA).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _course(delivery: Delivery) -> Iterable[Happening]:

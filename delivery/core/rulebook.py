@@ -159,8 +159,9 @@ class Rulebook:
         """How long after the nth "not now" the same attempt is tried again."""
         return timedelta(seconds=self.retry_delays[min(tries, len(self.retry_delays)) - 1])
 
-    def ask_delay(self, tries: int) -> timedelta:
-        return timedelta(seconds=self.ask_delays[min(tries, len(self.ask_delays)) - 1])
+    def ask_delay(self, times: int) -> timedelta:
+        """How long after the nth answer that told nothing the provider is asked again."""
+        return timedelta(seconds=self.ask_delays[min(times, len(self.ask_delays)) - 1])
 
     def address_class(self, media: str, basis: str, *, proven: bool) -> str:
         """law.md §1.5. `media`: electronic or mail. An unproven address that is provably the recipient's own counts

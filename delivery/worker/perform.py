@@ -159,7 +159,7 @@ def _answered(bench: Bench, attempt: Attempt, answer: Answer) -> events.Event:
 def _ask_at(bench: Bench, attempt: Attempt) -> datetime:
     now = bench.clock.now()
     if attempt.channel in bench.inquirable:
-        return now + bench.book.ask_delay(attempt.tries)
+        return now + bench.book.ask_delay(attempt.doubts + 1)
     return attempt.announced_at + bench.book.receipt_wait(attempt.channel)
 
 

@@ -360,9 +360,6 @@ def test_a_confirmed_fiction_after_an_annulled_presumption_is_proved() -> None:
     story.told("annulled", decided_by="judge")
     assert story.concludes() is True
     assert decide.state_of(story.delivery) is State.WAITING
-    assert story.rests() == START + 3 * DAYS
-    story.later(2 * DAYS)
-    story.told("wait_elapsed")
     story.sent()
     story.later(DAYS)
     story.told("returned", where="a2", reason="moved")

@@ -82,6 +82,12 @@ def test_an_attempt_has_the_answer_that_came_last() -> None:
     assert (taken.answer, taken.references, taken.retry_at, taken.answered_at) == ("taken", ("m1",), None, LATER)
 
 
+def test_each_answer_that_tells_nothing_is_counted() -> None:
+    """The provider is asked less and less often."""
+    assert [attempt(ANNOUNCED, *[DOUBTED] * times).doubts for times in (0, 1, 3)] == [0, 1, 3]
+    assert attempt(ANNOUNCED, DOUBTED, replace(ANNOUNCED, at=LATER)).doubts == 0
+
+
 def test_taking_back_moves_neither_when_it_left_nor_what_it_is_called() -> None:
     taken = events.AttemptTaken(at=NOON, attempt=ID, references=("m1",))
     back = attempt(ANNOUNCED, taken, events.AttemptTaken(at=LATER, attempt=ID, words="withdrawal: taken back"))

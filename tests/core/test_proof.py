@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -14,7 +14,7 @@ from delivery.core import events
 from delivery.core.effect import document_effects
 from delivery.core.model import Delivery, Fact, Person, Receipt
 from delivery.core.proof import Certificate, Known, certificate, known_from, mask, masked_address
-from tests.core.world import address, attempted, book
+from tests.core.world import address, attempted, book, delivery
 
 SENT = datetime.fromisoformat("2025-09-16T09:00:00+08:00")
 ARRIVED = SENT + timedelta(hours=1)
@@ -28,6 +28,7 @@ RECEIPT = Receipt(
     attempt="d1.a1.1",
     fact=Fact(kind="arrived", at=ARRIVED, key="m1"),
 )
+RECEIVED = events.ReceiptReceived(at=LEARNT, receipt=RECEIPT)
 SEALED = events.DocumentsSealed(at=SENT, sealed=(("doc", "1" * 64),))
 
 
@@ -61,6 +62,30 @@ def test_the_three_times() -> None:
     assert rows["Happened"] == "2025-09-16 10:00:00"
     assert rows["Learnt"] == "2025-09-18 09:00:00"
     assert rows["Day the law counts"] == "2025-09-16"
+
+
+def test_it_tells_the_fact_that_dates_and_the_attempt_it_belongs_to() -> None:
+    """Signed for an hour after arrival; a renewed link, opened later, is another attempt."""
+    made = delivery(address("sms", "own"), at=SENT, sealed=(("doc", "1" * 64),))
+    for number, kind, hours in (
+        (1, "sent", 0),
+        (1, "arrived", 1),
+        (1, "replied", 2),
+        (2, "sent", 3),
+        (2, "arrived", 4),
+    ):
+        at = SENT + timedelta(hours=hours)
+        fact = Fact(kind=kind, at=at, address="a1", attempt=number, key=f"{kind}{number}")
+        made = events.apply(made, events.FactRecorded(at=LEARNT, fact=fact, by="songda"))
+    made = events.apply(made, events.Concluded(at=LEARNT, effects=document_effects(made, book(), LEARNT)))
+    rows = said(proof(made))
+    assert (rows["Happened"], rows["Attempt"]) == ("2025-09-16 11:00:00", "d1.a1.1")
+
+
+def test_its_times_are_the_court_s() -> None:
+    utc = [replace(row, recorded_at=LEARNT.astimezone(UTC)) for row in history(RECEIVED)]
+    paper = certificate(served(), court_name="", now=LEARNT, known=known_from(utc), rulebook="")
+    assert said(paper)["Learnt"] == "2025-09-18 09:00:00"
 
 
 def test_a_paper_proof_tells_the_signature() -> None:

@@ -7,9 +7,12 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
+import pytest
+
 from delivery.core import events
 from delivery.core.model import Delivery, Effect, Fact, Outcome, Person, Receipt
 from delivery.core.report import Report, cloud_event, reports_of
+from tests.core.walks import Walk
 from tests.core.world import attempted
 
 NOON = datetime.fromisoformat("2025-09-16T12:00:00+08:00")
@@ -41,6 +44,16 @@ def test_taking_an_attempt_back_is_no_new_attempt() -> None:
     for words in ("withdrawal: taken back", "withdrawal: not possible"):
         assert told(withdrawn, events.AttemptTaken(at=NOON, attempt="d1.a1.1", words=words)) == ()
     assert len(told(sent(), events.AttemptTaken(at=NOON, attempt="d1.a1.1", words="queued"))) == 1
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_no_report_tells_a_number_an_address_or_a_name(seed: int) -> None:
+    walk = Walk(seed)
+    walk.walk()
+    assert walk.told
+    text = json.dumps([report.data for report in walk.told], ensure_ascii=False)
+    for secret in ("li.si@mail.example", "13900000003", "11010519491231002X", "八一路", "李四"):
+        assert secret not in text
 
 
 def test_doubt_and_deferral_are_not_told() -> None:

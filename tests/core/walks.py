@@ -16,6 +16,7 @@ from delivery.core import decide, events
 from delivery.core.decide import next_step
 from delivery.core.effect import CHINA, is_final
 from delivery.core.model import Address, Case, Consent, Delivery, Document, Fact, Person, Receipt, Task
+from delivery.core.report import Report, reports_of
 from delivery.core.routing import plan_route
 from tests.core.world import address, book, delivery
 
@@ -48,6 +49,7 @@ class Walk:
         self.inquirable = frozenset(self.dice.sample(sorted(CHANNELS), self.dice.randint(0, 3)))
         self.delivery = self._born()
         self.steps: list[decide.Step] = []
+        self.told: list[Report] = []
         self.coming: list[tuple[datetime, Made]] = []
         self.decisions = self.dice.randint(0, 6)
         if withdrawals and self._chance(0.1):
@@ -108,7 +110,8 @@ class Walk:
         return True
 
     def _happens(self, event: events.Event) -> None:
-        self.delivery = events.apply(self.delivery, event)
+        before, self.delivery = self.delivery, events.apply(self.delivery, event)
+        self.told += reports_of(before, event, self.delivery)
 
     def _later(self, what: str, made: Made, most_hours: int = 24 * 12) -> None:
         self.coming.append((self.now + timedelta(minutes=self.dice.randint(0, 60 * most_hours)), made))
