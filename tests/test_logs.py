@@ -43,7 +43,7 @@ def test_a_line_is_json_with_its_moment(stream: io.StringIO) -> None:
 def test_of_an_exception_only_types_and_frames(stream: io.StringIO) -> None:
     def stumble(name: str) -> None:
         try:
-            {}[name]
+            dict[str, str]()[name]
         except KeyError as cause:
             raise ValueError(f"no such person: {name}") from cause
 

@@ -12,12 +12,12 @@ import os
 import re
 import shutil
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from adapters.counterparts.ems import EmsCounterpart
 from adapters.counterparts.smsc import SmscCounterpart
@@ -27,6 +27,7 @@ from delivery.clock import SystemClock
 from tests.filings import summons
 from tests.servers import PROJECT
 
+T = TypeVar("T")
 COURT, CLIENT = "632801", "case-system"
 SECRET = "a-client-secret-for-the-flows"
 PASSWORD, EMS_KEY, EMS_WORD = "smsc-pw1", base64.b64encode(bytes(range(16))).decode(), "ems-authorization"
@@ -272,7 +273,7 @@ def case(*addresses: dict[str, Any], number: str = "s-1") -> dict[str, Any]:
     }
 
 
-async def until(asked: Any, *, every: float = 0.05, patience: float = 60.0) -> Any:
+async def until(asked: Callable[[], Awaitable[T | None]], *, every: float = 0.05, patience: float = 60.0) -> T:
     """What `asked()` returns once it is not None; asked again and again. Raises TimeoutError."""
     async with asyncio.timeout(patience):
         while (answer := await asked()) is None:  # noqa: ASYNC110 — another process cannot set an event
