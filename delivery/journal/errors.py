@@ -4,9 +4,17 @@ JournalError
 ├── VersionConflict   somebody else wrote to this delivery meanwhile: load it again and decide again
 ├── JournalClosed     the journal was closed (or its writer ended) before this was written: nothing is promised
 └── DocumentBroken    stored bytes are not what their digest says: stop, and restore them; never send them
+
+Beside them stands AWAY: what the database, or the way to it, raises.
 """
 
 from __future__ import annotations
+
+import asyncpg
+from sqlalchemy.exc import DBAPIError
+
+AWAY = (OSError, DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError)
+"""The database is away, starting, or out of room. A driver's own words come out bare while a connection is made."""
 
 
 class JournalError(Exception):
