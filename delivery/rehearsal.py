@@ -172,11 +172,11 @@ class Conductor:
         """The moment to jump to, once everything has been quiet for some looks; None: look again."""
         for _ in range(STEADY):
             await asyncio.sleep(LOOK_EVERY)
-            if self._holders or not all(idle() for idle in self._idle):
-                return None
             if any([await pending() for pending in self._pending]):
                 return None
-        ours = await self._next_due()
+            ours = await self._next_due()
+            if self._holders or not all(idle() for idle in self._idle):
+                return None  # asked last: between this and the jump nobody else gets a turn
         if ours and ours <= self._clock.now():
             return None  # a worker is about to take it
         due = [instant for instant in (self._counterparts.next_due(), ours) if instant]

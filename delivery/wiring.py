@@ -40,6 +40,7 @@ from delivery.web.pages import CourtCard
 from delivery.web.site import Site
 from delivery.worker import tracking
 from delivery.worker.loop import Worker
+from delivery.worker.outages import through_outages
 from delivery.worker.perform import Bench
 from delivery.worker.receiving import Receiving
 from delivery.worker.reporting import Reporting
@@ -156,7 +157,9 @@ async def build(
 
 
 async def run(house: House, roles: frozenset[str] = ROLES, *, ready: Callable[[], None] = lambda: None) -> None:
-    """Until cancelled. Whatever ends one part ends all: half a service is worse than one that is started again."""
+    """Until cancelled. Whatever ends one part ends all: half a service is worse than one that is started again. A
+    database that is away ends nothing: the parts that live on it go on when it is back.
+    """
     async with asyncio.TaskGroup() as group, AsyncExitStack() as stack:
         if "web" in roles:
             await _serve(house, stack)
@@ -164,11 +167,11 @@ async def run(house: House, roles: frozenset[str] = ROLES, *, ready: Callable[[]
             group.create_task(house.queue.listen(house.intake))
         if "queue" in roles:
             for sink in house.reporting.sinks:
-                group.create_task(house.reporting.run(sink))
+                group.create_task(through_outages(sink, partial(house.reporting.run, sink)))
         if "worker" in roles:
-            group.create_task(house.worker.run())
-            group.create_task(house.receiving.run())
-            group.create_task(tracking.run(house.bench))
+            group.create_task(through_outages("worker", house.worker.run))
+            group.create_task(through_outages("receiving", house.receiving.run))
+            group.create_task(through_outages("tracking", partial(tracking.run, house.bench)))
             for channel in set(house.channels.values()):
                 if hasattr(channel, "listen"):
                     group.create_task(channel.listen(house.intake))
@@ -426,9 +429,10 @@ def _conductor(
     if counterparts is None or not isinstance(clock, RehearsalClock):
         return None
 
-    async def next_due() -> Any:
-        due = [await journal.next_due(), await journal.next_reading()]
-        return min((instant for instant in due if instant), default=None)
+    async def unread() -> int:
+        """An orphan that is to be read again in days is nothing in hand, and would move the clock on for ever."""
+        reading = await journal.next_reading()
+        return int(reading is not None and reading <= clock.now())
 
     async def unpublished() -> int:
         return len(await journal.unpublished("queue", 1)) if queue else 0
@@ -442,7 +446,7 @@ def _conductor(
     return Conductor(
         clock,
         counterparts,
-        next_due=next_due,
+        next_due=journal.next_due,
         wake=journal.wake,
         idle=[
             lambda: worker.busy == 0,
@@ -450,7 +454,7 @@ def _conductor(
             lambda: not reporting.busy,
             lambda: requests.count == 0,
         ],
-        pending=[*([queue.pending] if queue else []), unpublished, asked],
+        pending=[*([queue.pending] if queue else []), unpublished, unread, asked],
     )
 
 
