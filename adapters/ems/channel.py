@@ -160,7 +160,7 @@ class EmsChannel:
             raws = [raw for raw in await self._tracked(asked.waybill, asked.order) if _explains(raw)]
             for raw in raws:
                 await sink.receive(raw)
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001 — whatever kept it from being asked or kept, it is asked again
             _log.warning("follow-up failed", fault=type(error).__name__)
             return False
         return bool(raws)

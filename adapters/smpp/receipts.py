@@ -46,8 +46,8 @@ def read_receipt(raw: RawReceipt, settings: SmppSettings) -> Receipt:
         return _text_message(raw)
     words = _words(pdu)
     identifier, state, error = _receipted(pdu, words, settings), _state(pdu, words), _error(pdu, words)
-    if not identifier or not state:
-        raise ValueError("a receipt without a message id or without a state")
+    if not identifier or not identifier.isprintable() or not state:  # PostgreSQL, for one, keeps no NUL in a text
+        raise ValueError("a receipt without a message id that can be kept, or without a state")
     key = f"{identifier}:{state}"
     at = _done_at(words.get("done", ""), settings.time_zone) or raw.received_at
     attempt = raw.meta.get("attempt")
