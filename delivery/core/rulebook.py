@@ -8,11 +8,12 @@ names an unknown finding does not load: `RulebookBroken` lists every fault with 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date, timedelta
 from typing import Any
 
 from delivery.core.model import Outcome
+from delivery.core.vocabulary import NEXT_STEPS
 
 FINDINGS: Mapping[str, frozenset[str | bool]] = {
     "judgment_class": frozenset({True, False}),
@@ -184,12 +185,7 @@ def load(tables: Mapping[str, Any]) -> Rulebook:
     faults: list[str] = []
     rules = tuple(rule for row in tables.get("rule", []) if (rule := _rule(row, faults)))
     faults += _contradictions(rules)
-    missing = [
-        name
-        for name in ("rulebook", "scope", "ladder", "address_class", "documents", "mail", "policy", "task")
-        if name not in tables
-    ]
-    faults += [f"/{name}: is missing" for name in missing]
+    faults += _section_faults(tables)
     if faults:
         raise RulebookBroken(faults)
     return _assemble(tables, rules)
@@ -216,6 +212,67 @@ def _assemble(tables: Mapping[str, Any], rules: tuple[Rule, ...]) -> Rulebook:
         presumption_patience=timedelta(seconds=policy["presumption_patience"]),
         tasks={kind: (row["owner"], row["days"]) for kind, row in tables["task"].items()},
     )
+
+
+SECTIONS: Mapping[str, Mapping[str, type]] = {
+    "rulebook": {"name": str, "version": str},
+    "scope": dict.fromkeys((field.name for field in fields(Scope)), list),
+    "address_class": {"electronic": dict, "mail": dict},
+    "documents": {"judgment_class": list, "attachable": list},
+    "mail": {"tries_needed": int, "tries_within_days": int},
+    "policy": {
+        "sending_from_minute": int,
+        "sending_to_minute": int,
+        "receipt_wait": dict,
+        "retry_delays": list,
+        "ask_delays": list,
+        "link_days": int,
+        "presumption_patience": int,
+    },
+    "task": {"default": dict},
+}
+RUNG = {"media": str, "address_class": str, "wait": int, "reason": str, "grounds": list}
+WORDS = {str: "a text", int: "a whole number", list: "a list that is not empty", dict: "a table that is not empty"}
+
+
+def _section_faults(tables: Mapping[str, Any]) -> Iterable[str]:
+    for name in (*SECTIONS, "ladder"):
+        if name not in tables:
+            yield f"/{name}: is missing"
+        elif name in SECTIONS:
+            yield from _shape_faults(tables[name], SECTIONS[name], f"/{name}")
+    for number, rung in enumerate(tables.get("ladder", ())):
+        yield from _shape_faults(rung, RUNG, f"/ladder/{number}")
+        yield from _class_faults(rung.get("address_class"), f"/ladder/{number}/address_class")
+    for media, classes in _table(tables, "address_class").items():
+        for basis, found in classes.items() if isinstance(classes, dict) else ():
+            yield from _class_faults(found, f"/address_class/{media}/{basis}")
+    for kind, row in _table(tables, "task").items():
+        yield from _shape_faults(row, {"owner": str, "days": int}, f"/task/{kind}")
+    waits = _table(tables, "policy").get("receipt_wait")
+    if isinstance(waits, dict) and waits and "default" not in waits:
+        yield "/policy/receipt_wait/default: is missing"
+
+
+def _table(tables: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = tables.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def _shape_faults(section: Any, shape: Mapping[str, type], place: str) -> Iterable[str]:
+    if not isinstance(section, dict):
+        yield f"{place}: should be a table"
+        return
+    for name, kind in shape.items():
+        if name not in section:
+            yield f"{place}/{name}: is missing"
+        elif type(section[name]) is not kind or (kind is not int and not section[name]):
+            yield f"{place}/{name}: should be {WORDS[kind]}"
+
+
+def _class_faults(found: Any, place: str) -> Iterable[str]:
+    if isinstance(found, str) and found not in FINDINGS["address_class"]:
+        yield f"{place}: one of {', '.join(sorted(str(name) for name in FINDINGS['address_class']))}"
 
 
 def _rule(row: Mapping[str, Any], faults: list[str]) -> Rule | None:
@@ -255,34 +312,61 @@ def _unknown_findings(row: Mapping[str, Any], place: str) -> list[str]:
     return faults
 
 
+ROW = {"id": str, "table": str, "when": dict, "outcome": str, "grounds": list, "says": str, "says_zh": str}
+
+
 def _wrong_answer(row: Mapping[str, Any], place: str) -> list[str]:
-    required = ("id", "table", "when", "outcome", "grounds", "says", "says_zh", "valid_from")
-    faults = [f"{place}/{name}: is missing" for name in required if name not in row]
+    faults = [*_shape_faults(row, ROW, place), *_day_faults(row, place)]
     if faults:
         return faults
     if row["table"] not in TABLES:
         faults.append(f"{place}/table: one of {', '.join(sorted(TABLES))}")
+    if row.get("next") is not None and row["next"] not in NEXT_STEPS:
+        faults.append(f"{place}/next: one of {', '.join(NEXT_STEPS)}")
     if row["outcome"] not in set(Outcome):
         return [*faults, f"{place}/outcome: one of {', '.join(Outcome)}"]
     if Outcome(row["outcome"]).dated != ("date" in row):
         faults.append(f"{place}/date: a dated outcome names the finding that dates it, another names none")
     if "date" in row and row["date"] not in INSTANTS:
         faults.append(f"{place}/date: one of {', '.join(sorted(INSTANTS))}")
-    if (to := row.get("valid_to")) and to < row["valid_from"]:
-        faults.append(f"{place}/valid_to: lies before valid_from")
     return faults
+
+
+def _day_faults(row: Mapping[str, Any], place: str) -> Iterable[str]:
+    begins, ends = row.get("valid_from"), row.get("valid_to")
+    if begins is None:
+        yield f"{place}/valid_from: is missing"
+    for name, day in (("valid_from", begins), ("valid_to", ends)):
+        if day is not None and type(day) is not date:
+            yield f"{place}/{name}: should be a day"
+    if type(begins) is date and type(ends) is date and ends < begins:
+        yield f"{place}/valid_to: lies before valid_from"
 
 
 def _contradictions(rules: tuple[Rule, ...]) -> list[str]:
-    """Two rows with the same question in the same table may not be in force on the same day."""
+    """Two rows with one question in one table may not be in force on one day, and no row may be out of reach."""
     faults = []
     for index, rule in enumerate(rules):
         for other in rules[index + 1 :]:
-            if (rule.table, rule.when) == (other.table, other.when) and _overlap(rule, other):
-                faults.append(f"/rule/{other.id}: asks the same as {rule.id} while that is in force")
             if rule.id == other.id and _overlap(rule, other):
                 faults.append(f"/rule/{other.id}: the id is used twice at one time")
+            if rule.table != other.table or not _covers(rule, other):
+                continue
+            if _covers(other, rule) and _overlap(rule, other):
+                faults.append(f"/rule/{other.id}: asks the same as {rule.id} while that is in force")
+            elif _outlasts(rule, other):
+                faults.append(f"/rule/{other.id}: is never reached, because {rule.id} before it asks for less")
     return faults
+
+
+def _covers(one: Rule, other: Rule) -> bool:
+    """Whether `one` fires wherever `other` does."""
+    wanted = dict(other.when)
+    return all(name in wanted and {*wanted[name]} <= {*values} for name, values in one.when)
+
+
+def _outlasts(one: Rule, other: Rule) -> bool:
+    return one.valid_from <= other.valid_from and (one.valid_to or date.max) >= (other.valid_to or date.max)
 
 
 def _overlap(one: Rule, other: Rule) -> bool:

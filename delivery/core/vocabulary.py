@@ -146,6 +146,36 @@ RETURN_REASONS = ("refused", "unknown_person", "no_such_address", "moved", "nobo
 CONTACT_MEANS = ("phone", "other")
 CONTACT_RESULTS = ("no_answer", "number_void", "reached")
 
+NEXT_STEPS = (
+    "clerk_confirm",
+    "poll_delivery_report",
+    "await_response",
+    "await_signature",
+    "await_notice_period",
+    "track_mail",
+    "phone_confirm",
+    "prove_ownership",
+    "ask_consent",
+    "mail",
+    "repost_mail",
+    "direct_service",
+    "send_to_new_address",
+    "serve_again",
+    "serve_guardian",
+    "serve_party",
+    "serve_successor",
+    "serve_via_institution",
+    "other_foreign_way",
+    "convert_procedure",
+    "exhaust_other_methods",
+    "fix_notice",
+    "address_lookup",
+    "cure_evidence",
+    "judge_decision",
+    "send_paper_copy",
+    "end_procedure",
+)
+
 FACT_FIELDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "read": ("address", "by"),

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from delivery.core import rulebook
+from delivery.core.model import Outcome
 from delivery.core.rulebook import FINDINGS, TABLES, RulebookBroken
+from delivery.core.tasks import PERSON
 from tests.core.world import book, rule_tables
 
 Tables = dict[str, Any]
@@ -30,7 +32,7 @@ def row(**fields: Any) -> dict[str, Any]:
     good = {
         "id": "new",
         "table": "mail",
-        "when": {"signed": True, "lost": True},
+        "when": {"waited": True, "contact_failed": True},
         "outcome": "served",
         "date": "signed",
         "grounds": ["CPL 91"],
@@ -69,6 +71,11 @@ def test_a_good_row_more_does_no_harm() -> None:
         ({"date": None}, "/rule/new/date: a dated outcome names"),
         ({"outcome": "not_served"}, "/rule/new/date: a dated outcome names"),
         ({"date": "lost"}, "/rule/new/date: one of acted"),
+        ({"next": "pray"}, "/rule/new/next: one of clerk_confirm"),
+        ({"grounds": []}, "/rule/new/grounds: should be a list that is not empty"),
+        ({"says_zh": ""}, "/rule/new/says_zh: should be a text"),
+        ({"valid_from": "2024-01-01"}, "/rule/new/valid_from: should be a day"),
+        ({"when": {"waited": True, "posted": True}}, "/rule/new: is never reached, because R4.2.posted before it"),
         ({"valid_to": date(2023, 12, 31)}, "/rule/new/valid_to: lies before valid_from"),
         ({"id": "R4.1.self", "valid_from": date(2025, 1, 1)}, "/rule/R4.1.self: the id is used twice at one time"),
         *(
@@ -101,6 +108,52 @@ def test_two_rows_with_one_question_may_follow_but_not_overlap_each_other() -> N
 )
 def test_a_missing_table_is_named(name: str) -> None:
     assert broken(lambda tables: tables.pop(name)) == [f"/{name}: is missing"]
+
+
+def put(*place: str, value: Any) -> Callable[[Tables], object]:
+    """Put a value there, or take it away (None)."""
+
+    def breaks(tables: Tables) -> None:
+        for name in place[:-1]:
+            tables = tables[int(name) if isinstance(tables, list) else name]
+        if value is None:
+            del tables[place[-1]]
+        else:
+            tables[place[-1]] = value
+
+    return breaks
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "says"),
+    [
+        (("policy", "link_days"), None, "is missing"),
+        (("policy", "link_days"), "30", "should be a whole number"),
+        (("policy", "sending_from_minute"), True, "should be a whole number"),
+        (("policy", "retry_delays"), [], "should be a list that is not empty"),
+        (("policy", "receipt_wait", "default"), None, "is missing"),
+        (("scope", "facts"), None, "is missing"),
+        (("documents", "judgment_class"), "judgment", "should be a list that is not empty"),
+        (("mail", "tries_needed"), None, "is missing"),
+        (("rulebook", "version"), "", "should be a text"),
+        (("task", "default"), None, "is missing"),
+        (("task", "objection", "owner"), None, "is missing"),
+        (("address_class", "mail"), None, "is missing"),
+        (("address_class", "electronic", "own"), "mine", "one of deemed, found, given, own, unproven"),
+        (("ladder", "0", "wait"), None, "is missing"),
+        (("ladder", "1", "address_class"), "mine", "one of deemed, found, given, own, unproven"),
+    ],
+)
+def test_what_is_wrong_inside_a_table_is_named(place: tuple[str, ...], value: Any, says: str) -> None:
+    assert broken(put(*place, value=value)) == [f"/{'/'.join(place)}: {says}"]
+
+
+def test_every_next_step_is_a_person_s_or_a_wait_of_ours() -> None:
+    """Else a delivery could come to rest without an owner."""
+    ours = {"poll_delivery_report", "await_response", "track_mail"}
+    for rule in book().rules:
+        assert rule.next in (PERSON if rule.outcome is not Outcome.PENDING else ours) or rule.outcome is Outcome.SERVED
+        assert (rule.next == "clerk_confirm") == (rule.outcome in (Outcome.PRESUMED, Outcome.DEEMED))
 
 
 def test_all_faults_are_named_at_once() -> None:
