@@ -17,12 +17,15 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "objection": ("confirm", "reject"),
     "in_doubt": ("send_again", "give_up"),
 }
-"""The decisions that fit a kind of task; for all others there is one: done."""
+"""The decisions that fit a kind of task; for all others: done, or where it is about what was sent, send that again."""
+
+ABOUT_SENDING = frozenset({"serve_again", "mail", "repost_mail", "track_mail", "cure_evidence", "phone_confirm"})
 
 
 def choices(task: Task) -> tuple[str, ...]:
     """The decisions open to a clerk, the proposed one first."""
-    fitting = CHOICES.get(task.kind, ("done",))
+    again = ("send_again",) if task.kind in ABOUT_SENDING and task.attempt else ()
+    fitting = CHOICES.get(task.kind, ("done", *again))
     return tuple(sorted(fitting, key=lambda decision: decision != task.proposal))
 
 

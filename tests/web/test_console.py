@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from urllib.parse import quote
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from delivery.core import events
 from delivery.core.model import Fact, Outcome
 from delivery.journal.accounts import Clerk
+from delivery.web.decisions import choices
 from tests.web.browsing import Visitor
 from tests.web.desk import letter, outcome, slip_form
 from tests.web.stage import PASSWORD, Stage, company, person
@@ -346,6 +348,21 @@ async def test_a_doubt_ends_with_sending_again(stage: Stage) -> None:
     told = await stage.journal.delivery(delivery)
     assert [answer.answer for answer in told.attempts] == ["given_up"]
     assert told.closed_tasks[0][1] == "send_again"
+
+
+async def test_a_clerk_who_serves_again_has_the_last_one_sent_again(stage: Stage) -> None:
+    delivery = await stage.delivery(person(), types=("summons",))
+    attempt = await stage.send(delivery)
+    task = await stage.open_task(delivery, "serve_again", "open", proposal="serve_again", attempt=attempt.id)
+    async with Visitor(stage) as visitor:
+        await visitor.sign_in()
+        page = await visitor.get(f"/console/deliveries/{delivery}")
+        await visitor.send(page, f"/tasks/{task}", decision="send_again", reason="地址已核实")
+    told = await stage.journal.delivery(delivery)
+    ((closed, decision),) = told.closed_tasks
+    assert decision == "send_again"
+    assert choices(closed) == ("done", "send_again")
+    assert choices(replace(closed, attempt=None)) == ("done",)  # nothing was ever sent
 
 
 async def test_paper_that_was_handed_over_is_a_fact(stage: Stage) -> None:
