@@ -132,13 +132,17 @@ class Playing:
         self._life, self._post, self._file, self._plan = life, post, file, deaths
         self._log = folder / "life.log"
         self._system = CaseSystem(f"http://127.0.0.1:{post.http_port}")
-        self._people = People(self._system.base, post, folder / "data")
+        self._people = People(self._system.base, post, folder / "data", CLERKS if deaths.first else CLERKS[:1])
         self._names: dict[str, str] = {}
+        self._last: list[dict[str, Any]] = []
         self.deaths = 0
 
     async def to_the_end(self) -> Flow:
         await self._life.begin(self._file, self._log, **self._plan.of(0))
-        found = await until(self._ended, every=0.2, patience=120)
+        try:
+            found = await until(self._ended, every=0.2, patience=180)
+        except TimeoutError:
+            raise AssertionError(f"{self._plan} did not end: {self._last}\n{self._log.read_text()[-4000:]}") from None
         reports = await until(self._reports)
         status = await self._life.finish(signal.SIGTERM)
         assert status in (0, -signal.SIGKILL), self._log.read_text()
@@ -152,6 +156,7 @@ class Playing:
         found = [each for name in self._names.values() if (each := await self._system.delivery(name))]
         if not found or len(found) < len(self._names):
             return None
+        self._last = found
         if all(map(ended, found)):
             return found
         await self._people.act(found)
@@ -178,6 +183,7 @@ async def play(folder: Path, life: Lives, nats: str, deaths: Deaths | None = Non
         return await Playing(folder, life, post, file, deaths or Deaths()).to_the_end()
 
 
+CLERKS = ("clerk", *(f"clerk-{number}" for number in range(2, 12)))
 KEPT = ("keys", "clerk-password", "email-secret", "journal.sqlite")
 
 
@@ -193,7 +199,8 @@ async def made_ready(data: Path, folder: Path) -> Path:
     hashed = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(password)
     try:
         await journal.put_client(Client(court=COURT, client=CLIENT, secret_hash=hash_secret(SECRET)))
-        await journal.put_clerk(Clerk(name="clerk", court=COURT, role="clerk", password_hash=hashed))
+        for name in CLERKS:
+            await journal.put_clerk(Clerk(name=name, court=COURT, role="clerk", password_hash=hashed))
     finally:
         await journal.close()
     return folder

@@ -5,7 +5,8 @@ Each of them tries again when the service is away, as people do.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -57,8 +58,10 @@ class CaseSystem:
 class People:
     """Who acts when a delivery asks for it: signs what was texted, decides what the service may not decide."""
 
-    def __init__(self, base: str, post: Providers, data: Path) -> None:
+    def __init__(self, base: str, post: Providers, data: Path, clerks: Sequence[str] = ("clerk",)) -> None:
+        """`clerks` take turns, all with the password of `clerk`: an account pauses after a few sign-ins."""
         self._base, self._post, self._data = base, post, data
+        self._clerks = cycle(clerks)
         self._signed = False
 
     async def act(self, deliveries: Iterable[Mapping[str, Any]]) -> None:
@@ -83,7 +86,7 @@ class People:
         for task in delivery["tasks"]:
             if task["kind"] == "in_doubt" and task["attempt"] not in self._post.taken():
                 password = (self._data / "clerk-password").read_text().strip()
-                async with ClerkCounterpart(self._base, "clerk", password) as clerk:
+                async with ClerkCounterpart(self._base, next(self._clerks), password) as clerk:
                     await clerk.decide(delivery["delivery_id"], task["id"], "send_again", "no receipt came")
 
 

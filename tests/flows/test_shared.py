@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ async def played(post: Providers, data: Path) -> list[dict[str, Any]]:
     filings = [case(*CASE), *(case(mailed(), posted(), number=f"s-{n}") for n in range(2, MORE + 2))]
     names: list[str] = []
     for filing in filings:
-        names += (await until(lambda event=filing: system.submit(event))).values()
+        names += (await until(partial(system.submit, filing))).values()
 
     async def all_ended() -> list[dict[str, Any]] | None:
         found = [each for name in names if (each := await system.delivery(name))]
