@@ -9,24 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime, timedelta
 
+from delivery.core.civil import CHINA as CHINA
+from delivery.core.civil import local_day as local_day
 from delivery.core.model import Address, Attempt, Consent, Delivery, Document, Effect, Fact, Outcome
 from delivery.core.rulebook import Rule, Rulebook
 from delivery.core.standing import all_attempts, standing_facts
-
-CHINA = timezone(timedelta(hours=8))
-"""Asia/Shanghai has kept +08:00 without a break since 1991-09-15; no fact here is older."""
 
 STRENGTH = {Outcome.SERVED: 3, Outcome.DEEMED: 2, Outcome.PRESUMED: 1}
 FAMILY = frozenset({"spouse", "child", "parent", "sibling", "other_relative"})
 TO_RECEIVE = frozenset({"litigation_agent", "designated_receiver"})
 NEVER_TO_RECEIVE = frozenset({"neighbour", "landlord", "property_management", "parcel_locker", "colleague"})
-
-
-def local_day(instant: datetime) -> date:
-    """The civil day of the court (P17): never a count of hours."""
-    return instant.astimezone(CHINA).date()
 
 
 # --- findings --------------------------------------------------------------------------------------------------------
