@@ -17,8 +17,11 @@ CHINA: Final = ZoneInfo("Asia/Shanghai")
 DAY, MONTH, YEAR = "day", "month", "year"
 UNITS = (DAY, MONTH, YEAR)
 
-WEEKLY_REST, NOT_MADE_UP = "weekly rest day", "make-up day that counts as a rest day"
-"""Why a day that is no festival is a rest day."""
+WEEKLY_REST_DAYS = frozenset({6, 7})
+"""ISO weekdays (P5)."""
+
+WEEKLY_REST, NOT_MADE_UP = "weekly_rest", "make_up"
+"""Why a day that is no festival is a rest day: Saturday or Sunday; a make-up day that counts as one (K15)."""
 
 
 def local_day(instant: datetime, zone: tzinfo = CHINA) -> date:
@@ -56,14 +59,13 @@ class Calendar:
     """The rest days of whole years, as published.
 
     `years`: those whose days are all known. `off`: festival by day off; `make_up`: days of weekly rest that were
-    declared working days. `weekly_rest`: ISO weekdays. `version` changes whenever a day of it does.
+    declared working days. `version` changes whenever a day of it does.
     """
 
     version: str
     years: frozenset[int]
     off: Mapping[date, str]
     make_up: frozenset[date]
-    weekly_rest: frozenset[int] = frozenset({6, 7})
 
     def need(self, day: date) -> None:
         """Raises NoCalendarData where the day's year is not known."""
@@ -77,7 +79,7 @@ class Calendar:
             return self.off[day]
         if day in self.make_up:
             return None if make_up_is_workday else NOT_MADE_UP
-        return WEEKLY_REST if day.isoweekday() in self.weekly_rest else None
+        return WEEKLY_REST if day.isoweekday() in WEEKLY_REST_DAYS else None
 
     def is_rest_day(self, day: date, *, make_up_is_workday: bool = True) -> bool:
         """`make_up_is_workday`: knob K15. Raises NoCalendarData."""
