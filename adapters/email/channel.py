@@ -14,7 +14,6 @@ import asyncio
 import base64
 import hashlib
 import hmac
-import logging
 import re
 import ssl
 from collections.abc import Iterator, Mapping
@@ -30,20 +29,14 @@ from importlib.resources import files
 from string import Template
 from typing import Literal
 from urllib.parse import urljoin
-from weakref import WeakSet
 
 import aiosmtplib
-import structlog
-from aiosmtpd.smtp import SMTP, Envelope, Session
 from aiosmtplib import SMTPException, SMTPResponseException
 
+from adapters.email.door import Door, open_in_turn
 from adapters.email.reports import ACTIONS, ENHANCED, Mail, Report, header, moment, parsed, reason_of, status_of
 from delivery.core.model import Fact, Receipt
 from delivery.core.ports import Answer, Clock, Consignment, Enclosure, Later, RawReceipt, Refused, Sink, Taken, Unknown
-
-log = structlog.get_logger(__name__)
-# aiosmtpd writes every command line, and so every address, to this log at level INFO.
-logging.getLogger("mail.log").setLevel(logging.ERROR)
 
 MAX_LOCAL_PART = 64  # RFC 5321 §4.5.3.1.1
 MAX_ENVID = 100  # RFC 3461 §4.4
@@ -60,7 +53,7 @@ OURS_TO_MEND = frozenset({530, 534, 535, 538})  # RFC 4954 §6: our login, not t
 class EmailSettings:
     """`bounces` is the mailbox that reports come back to. Its mail must reach `listen_host:listen_port`, by way of the
     court's own mail server where that one faces the world. `secret` keys the tokens. Sizes are in bytes, the time-out
-    of each step in seconds.
+    of each step in seconds, and so is `pause`: how often a port that another worker holds is tried.
     """
 
     host: str
@@ -75,6 +68,7 @@ class EmailSettings:
     listen_host: str = "127.0.0.1"
     listen_port: int = 0
     timeout: float = 30.0
+    pause: float = 5.0
     hotline: str = "12368"
     attach_up_to: int = 10_000_000
     report_up_to: int = 20_000_000
@@ -265,10 +259,15 @@ class EmailChannel:
     # What comes back.
 
     async def listen(self, sink: Sink) -> None:
-        """Takes mail for the VERP addresses, and for the bare mailbox, to which some programs answer."""
-        door = _Door(sink, self, self._clock, self._settings.report_up_to)
-        loop = asyncio.get_running_loop()
-        server = await loop.create_server(door.protocol, self._settings.listen_host, self._settings.listen_port)
+        """Takes mail for the VERP addresses, and for the bare mailbox, to which some programs answer.
+
+        Of several workers on one host one listens; the others wait until it is gone. Raises OSError (EADDRINUSE) for a
+        port that another program holds.
+        """
+        chosen = self._settings
+        door = Door(sink, self, self._clock, chosen.report_up_to)
+        probe = self._bounces("probe")
+        server = await open_in_turn(door, chosen.listen_host, chosen.listen_port, probe, chosen.pause)
         self._port = server.sockets[0].getsockname()[1]
         self._bound.set()
         try:
@@ -350,50 +349,6 @@ class EmailChannel:
             reference=reference,
             unclear=None if automatic else "a mail that is no delivery report: a person has to read it",
         )
-
-
-class _Door:
-    """The SMTP server for reports. The 250 is given when the report is kept, and not before."""
-
-    def __init__(self, sink: Sink, channel: EmailChannel, clock: Clock, size: int) -> None:
-        self._sink, self._channel, self._clock, self._size = sink, channel, clock, size
-        self._open: WeakSet[SMTP] = WeakSet()
-
-    def protocol(self) -> SMTP:
-        caller = SMTP(self, hostname="songda", data_size_limit=self._size, enable_SMTPUTF8=True, timeout=60)
-        self._open.add(caller)
-        return caller
-
-    def close(self) -> None:
-        for caller in [*self._open]:
-            if caller.transport is not None:
-                caller.transport.close()
-
-    async def handle_RCPT(self, server: SMTP, session: Session, envelope: Envelope, address: str, _: list[str]) -> str:
-        if not self._channel.welcomes(address):
-            return "550 5.1.1 No such mailbox"
-        if envelope.rcpt_tos:
-            return "452 4.5.3 One mailbox at a time"  # RFC 5321 §4.5.3.1.10: the sender comes again for the others
-        envelope.rcpt_tos.append(address)
-        return "250 2.1.5 Ok"
-
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
-        raw = RawReceipt(
-            channel=self._channel.name,
-            body=envelope.original_content or b"",
-            received_at=self._clock.now(),
-            meta={"recipient": envelope.rcpt_tos[0], "sender": envelope.mail_from or ""},
-        )
-        try:
-            await self._sink.receive(raw)
-        except Exception as fault:  # noqa: BLE001 - whatever kept it from being kept, the sender must keep its copy
-            log.warning("receipt_not_kept", channel=self._channel.name, fault=type(fault).__name__)
-            return "451 4.3.0 Not kept, please try again"
-        return "250 2.0.0 Ok"
-
-    async def handle_exception(self, error: Exception) -> str:
-        log.error("door_fault", channel=self._channel.name, fault=type(error).__name__)
-        return "451 4.3.0 Try again"
 
 
 def _answered(fault: Exception) -> Answer | None:

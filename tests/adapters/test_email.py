@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import errno
 import json
 import smtplib
 import ssl
@@ -17,6 +18,7 @@ from email.message import EmailMessage, Message
 from pathlib import Path
 
 import pytest
+import structlog
 
 from adapters.counterparts.smtp import SmtpCounterpart
 from adapters.email import EmailChannel, EmailSettings
@@ -593,6 +595,52 @@ def fields(report: bytes) -> Mapping[str, str]:
     found |= {"type": mail.get_content_type(), "report-type": str(mail.get_param("report-type"))}
     found |= {"parts": " ".join(part.get_content_type() for part in mail.get_payload())}
     return found
+
+
+# Several workers on one host.
+
+
+async def test_one_worker_listens_and_another_takes_over_when_it_is_gone() -> None:
+    port, boxes = servers.free_port(), [Letterbox(), Letterbox()]
+    first, second = (channel(listen_port=port, pause=0.02) for _ in boxes)
+    with structlog.testing.capture_logs() as lines:
+        async with listening(first, boxes[0]):
+            waiting = asyncio.create_task(second.listen(boxes[1]))
+            async with asyncio.timeout(PATIENCE):
+                while not any(line["event"] == "another_worker_listens_for_reports" for line in lines):  # noqa: ASYNC110 - a log has no bell
+                    await asyncio.sleep(0.01)
+            assert not waiting.done(), "it works without the port"
+            assert await spoken(port, verp()) == [250, 250]
+        async with asyncio.timeout(PATIENCE):
+            assert await second.listening_port() == port
+        assert await spoken(port, verp()) == [250, 250]
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    assert [len(box.raws) for box in boxes] == [1, 1], "each report once, by whoever listened"
+    heard = [line["event"] for line in lines if line["event"].endswith("listens_for_reports")]
+    assert heard == ["listens_for_reports", "another_worker_listens_for_reports", "listens_for_reports"]
+
+
+async def test_the_port_of_another_installation_is_a_mistake_to_mend() -> None:
+    """Its door refuses our mailboxes, so no report would ever reach us."""
+    stranger = channel(listen_port=servers.free_port(), secret="another court's secret, never used")
+    async with listening(stranger, Basket()) as port:
+        with pytest.raises(OSError, match=f"port {port} is taken.*listen_port") as wrong:
+            await channel(listen_port=port).listen(Basket())
+    assert wrong.value.errno == errno.EADDRINUSE
+
+
+@pytest.mark.parametrize("replies", [["220 mail.court.test", *["250 ok"] * 3], ["HTTP/1.1 400 Bad Request"]])
+async def test_the_port_of_another_program_is_a_mistake_to_mend(replies: list[str]) -> None:
+    async with dialogue(*replies) as port:
+        with pytest.raises(OSError, match=f"port {port} is taken"):
+            await channel(listen_port=port).listen(Basket())
+
+
+async def test_a_port_that_is_held_in_silence_is_a_mistake_in_the_end() -> None:
+    async with dialogue() as port:
+        with pytest.raises(OSError, match=f"port {port} is taken"):
+            await channel(listen_port=port, pause=0.001).listen(Basket())
 
 
 # Reports with something wrong.

@@ -119,10 +119,9 @@ def config(
     journal: str = "sqlite",
     name: str = "court",
     http_port: int | None = None,
-    listen: bool = True,
     self_made: bool = True,
 ) -> Path:
-    """A settings file, its rules beside it, its secrets in `folder/data`. `listen`: where mail reports go to."""
+    """A settings file, its rules beside it, its secrets in `folder/data`."""
     data = folder / "data"
     data.mkdir(parents=True, exist_ok=True)
     secrets = {"client-secret": SECRET, "smpp-password": PASSWORD, "ems-key": EMS_KEY, "ems-authorization": EMS_WORD}
@@ -135,7 +134,7 @@ def config(
     path = folder / f"{name}.toml"
     port = http_port or post.http_port
     values = _values(post, data, nats, journal, port) | {"self_made": str(self_made).lower()}
-    values["bounces"] = post.bounces if listen else 0
+    values["bounces"] = post.bounces
     path.write_text(_SETTINGS.format(**values), encoding="utf-8")
     return path
 

@@ -20,7 +20,7 @@ async def test_two_workers_share_the_work(tmp_path: Path, postgres_url: str, nat
     async with providers(SCRIPTS) as post:
         talking = config(tmp_path, post, nats=nats_url, journal=postgres_url)
         first = config(tmp_path, post, nats=nats_url, journal=postgres_url, name="first")
-        second = config(tmp_path, post, nats=nats_url, journal=postgres_url, name="second", listen=False)
+        second = config(tmp_path, post, nats=nats_url, journal=postgres_url, name="second")
         logs = [tmp_path / f"{name}.log" for name in ("talking", "first", "second")]
         with ExitStack() as stack:
             stack.enter_context(service(["serve", "--config", talking, "--roles", "web,queue"], logs[0]))
@@ -28,6 +28,8 @@ async def test_two_workers_share_the_work(tmp_path: Path, postgres_url: str, nat
                 stack.enter_context(service(["work", "--config", file, "--slots", "2"], log))
             found = await played(post, tmp_path / "data")
         await judge(talking, [each["delivery_id"] for each in found], post)
+    doors = sum(log.read_text().count('"event": "another_worker_listens_for_reports"') for log in logs)
+    assert doors == 1, "one hears the notices of both"
     letters = [log.read_text().count('"call": "020003"') for log in logs]
     assert letters[0] == 0
     assert min(letters[1:]) > 0, "both workers sent letters"
