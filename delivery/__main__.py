@@ -67,6 +67,12 @@ def _route(given: argparse.Namespace) -> int:
     return commands.route(_config(given), given.file, dict(given.document))
 
 
+def _period(given: argparse.Namespace) -> int:
+    from delivery import asking
+
+    return asking.period(given.config, given.file)
+
+
 def _migrate(given: argparse.Namespace) -> int:
     from delivery import commands
 
@@ -101,6 +107,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_submit(commands)
     _add_show(commands)
     _add_route(commands)
+    _add_period(commands)
     _add_migrate(commands)
     _add_check_config(commands)
     return parser
@@ -205,6 +212,24 @@ def _add_route(commands: Commands) -> None:
         "  songda route case.json --config config/local.toml",
     )
     _takes_filing(command)
+    _takes_config(command)
+
+
+def _add_period(commands: Commands) -> None:
+    command = _command(
+        commands,
+        "period",
+        _period,
+        "When periods end, and whether acts were in time: reads one period scenario or a list of them, and prints one "
+        "JSON object a line, with the articles and steps that lead to the day. Exit status 0 when every scenario was "
+        "answered, 1 when some are not valid (told with their place; the others are answered), 2 when the file or the "
+        "rulebook cannot be read.",
+        "  songda period deadlines.json\n\n"
+        "deadlines.json, for an appeal against a judgment served on 2025-09-16:\n"
+        '  {"id": "X01", "jurisdiction": "cn", "period": "APPEAL_JUDGMENT", "case_kind": "civil",\n'
+        '   "start": {"fact": "service", "outcome": "served", "date": "2025-09-16"}}',
+    )
+    command.add_argument("file", type=Path, metavar="FILE.json", help="one period scenario, or a list of them")
     _takes_config(command)
 
 

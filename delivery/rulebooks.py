@@ -1,0 +1,66 @@
+"""Rulebooks and calendars on the disk, read for the core, which opens no file.
+
+`config` is the folder with `rules/<rulebook>/` and, where there are some, `calendars/<name>/`; else the calendars that
+songda ships are used: days off are facts of a state, not a court's settings.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from delivery.core.calendars import read_calendar, read_local
+from delivery.core.catalogue import read_catalogue
+from delivery.core.civil import Calendar
+from delivery.core.knobs import Knobs, read_knobs
+from delivery.core.periods import PeriodLaw
+from delivery.core.tables import TablesBroken
+
+SHIPPED = Path(__file__).parents[1] / "config"
+PERIODS, KNOBS = "periods.toml", "knobs.toml"
+
+
+def period_law(config: Path, name: str, court: str | None = None) -> PeriodLaw:
+    """What periods are computed with in a jurisdiction (at a court: with its own festival days).
+
+    Raises TablesBroken with every fault, FileNotFoundError where the rulebook has no periods.
+    """
+    folder = config / "rules" / name
+    tables = {file: _tables(folder / file) for file in (KNOBS, PERIODS)}
+    knobs = read_knobs(_said(folder / KNOBS), tables[KNOBS])
+    catalogue = read_catalogue(_said(folder / PERIODS), tables[PERIODS], knobs)
+    calendar = calendar_of(config, catalogue.calendar, court)
+    return PeriodLaw(catalogue=catalogue, calendar=calendar, knobs=knobs, settings=knobs.turned())
+
+
+def knobs_of(config: Path, name: str) -> Knobs:
+    """A rulebook's open questions. Raises TablesBroken, FileNotFoundError."""
+    file = config / "rules" / name / KNOBS
+    return read_knobs(_said(file), _tables(file))
+
+
+def calendar_of(config: Path, name: str, court: str | None = None) -> Calendar:
+    """All year files of a calendar, and `local/<court>.toml` where the court has one. Raises TablesBroken."""
+    folder = config / "calendars" / name
+    if not folder.is_dir():
+        folder = SHIPPED / "calendars" / name
+    files = {_said(file): _tables(file) for file in sorted(folder.glob("*.toml"))}
+    calendar = read_calendar(files)
+    local = folder / "local" / f"{court}.toml"
+    if court is None or not local.exists():
+        return calendar
+    return read_local(_said(local), _tables(local), calendar)
+
+
+def _tables(file: Path) -> Mapping[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as wrong:
+        raise TablesBroken([f"{_said(file)}: is not TOML: {wrong}"]) from None
+
+
+def _said(file: Path) -> str:
+    """The file as a fault names it: its folder and its name."""
+    return f"{file.parent.name}/{file.name}"
