@@ -41,7 +41,9 @@ class SmppChannel:
         self._unanswered: dict[tuple[str, bytes], str] = {}
 
     async def send(self, consignment: Consignment) -> Answer:
-        """All parts, one after the other. What is partly taken is never `Refused` or `Later`: it is `Unknown`."""
+        """All parts, one after the other. What is partly taken is never `Refused` or `Later`: it is `Unknown`, with the
+        references of the parts that were.
+        """
         value = consignment.address.value
         number = None if isinstance(value, PostalAddress) else _destination(value, self._settings)
         if number is None or consignment.link is None:
@@ -91,7 +93,7 @@ class SmppChannel:
                 await asyncio.sleep(self._settings.pause_first)  # beside the pause of a throttling, which Pace keeps
                 answer = await self._submit(frame)
             if not isinstance(answer, Taken):
-                return _partly(answer, taken, len(frames)) if done else answer
+                return _partly(answer, taken, f"{done} of {len(frames)}") if done else answer
             taken += answer.references
         return Taken(references=tuple(taken))
 
@@ -219,6 +221,7 @@ def _submit_sm(number: str, message: bytes, joined: bool, reference: bytes, sett
     return encode
 
 
-def _partly(answer: Refused | Later | Unknown, taken: list[str], total: int) -> Unknown:
+def _partly(answer: Refused | Later | Unknown, taken: list[str], share: str) -> Unknown:
+    """The parts that were taken are on their way to somebody: receipts will speak of them."""
     why = answer.words if isinstance(answer, Unknown) else answer.code
-    return Unknown(words=f"{len(taken)} of {total} parts taken ({', '.join(taken)}); the next one: {why}")
+    return Unknown(words=f"{share} parts taken; the next one: {why}", references=tuple(taken))

@@ -87,11 +87,15 @@ class AttemptDeferred(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptDoubted(Event):
-    """The answer was lost. `ask_at` is when the provider is asked (again), or when waiting for its receipt ends."""
+    """The answer was lost. `ask_at` is when the provider is asked (again), or when waiting for its receipt ends.
+    `references` are those of the parts that were taken all the same; they are not all there are, so the attempt has
+    none.
+    """
 
     attempt: str
     ask_at: datetime
     words: str = ""
+    references: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -320,9 +324,9 @@ def _(event: ReceiptReceived, delivery: Delivery) -> Delivery:
 
 
 def _no_longer_in_doubt(delivery: Delivery, receipt: Receipt, at: datetime) -> Delivery:
-    """A receipt that carries our id answers the question: the provider has it."""
+    """A receipt on the whole answers the question: the provider has it. One on a part says nothing of the others."""
     attempt = delivery.attempt(receipt.attempt or "")
-    if attempt is None or attempt.answer not in ("announced", "in_doubt"):
+    if attempt is None or not attempt.open_question or receipt.part is not None:
         return delivery
     return delivery.with_attempt(replace(attempt, answer="taken", answered_at=at, retry_at=None))
 

@@ -91,9 +91,13 @@ class Later:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unknown:
-    """Cannot tell: the answer was lost. It may have been taken."""
+    """Cannot tell: the answer was lost. It may have been taken.
+
+    `references`: the provider's ids of those parts that it certainly has, so that receipts on them find their attempt.
+    """
 
     words: str = ""
+    references: tuple[str, ...] = ()
 
 
 Answer = Taken | Refused | Later | Unknown

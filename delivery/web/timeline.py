@@ -114,7 +114,8 @@ def _details(event: Event, delivery: Delivery, book: Rulebook, text: Text) -> It
         case events.AttemptRefused(code=code, words=said) | events.AttemptDeferred(code=code, words=said):
             yield "code", code
             yield "words", said
-        case events.AttemptDoubted(ask_at=ask_at, words=said):
+        case events.AttemptDoubted(ask_at=ask_at, words=said, references=references):
+            yield "references", " ".join(references)
             yield "words", said
             yield "retry", text.time(ask_at)
         case events.ReceiptReceived(receipt=receipt):

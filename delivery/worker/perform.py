@@ -152,8 +152,9 @@ def _answered(bench: Bench, attempt: Attempt, answer: Answer) -> events.Event:
         case Later(code=code, words=words, after=after):
             wait = timedelta(seconds=after) if after is not None else bench.book.retry_delay(attempt.tries)
             return events.AttemptDeferred(at=now, attempt=attempt.id, code=code, words=words, retry_at=now + wait)
-        case Unknown(words=words):
-            return events.AttemptDoubted(at=now, attempt=attempt.id, words=words, ask_at=_ask_at(bench, attempt))
+        case Unknown(words=words, references=references):
+            ask_at = _ask_at(bench, attempt)
+            return events.AttemptDoubted(at=now, attempt=attempt.id, words=words, ask_at=ask_at, references=references)
 
 
 def _ask_at(bench: Bench, attempt: Attempt) -> datetime:
@@ -167,7 +168,7 @@ def references_of(bench: Bench, delivery: Delivery, happened: Sequence[events.Ev
     """(provider, its reference, our attempt) for every answer among these events: how receipts find their attempt."""
     found = []
     for event in happened:
-        if isinstance(event, events.AttemptTaken):
+        if isinstance(event, events.AttemptTaken | events.AttemptDoubted):
             provider = bench.channels[_attempt(delivery, event.attempt).channel].name
             found += [(provider, reference, event.attempt) for reference in event.references]
     return found

@@ -180,6 +180,19 @@ async def test_what_is_partly_taken_is_never_refused_nor_later(rig: SmppRig, scr
     taken = [entry.attempt.rsplit(".")[-1] for entry in rig.smsc.log if entry.what == "taken"]
     assert taken == parts, "each at most once"
     assert len(parts) == 2 or "1 of 2 parts taken" in answer.words
+    assert len(answer.references) == len(parts), "receipts will name what was taken"
+
+
+async def test_the_parts_that_were_taken_before_a_lost_answer_keep_their_references(rig: SmppRig) -> None:
+    answer = await rig.channel.send(rig.consignment("taken lost; 1h arrived"))
+    assert isinstance(answer, Unknown)
+    await rig.smsc.bound.wait()
+    rig.clock.forward(HOUR)
+    await rig.settle()
+    told = {receipt.reference for receipt in heard(rig)}
+    assert len(told) == 2, "the part whose answer was lost tells its own story"
+    assert len(answer.references) == 1
+    assert {*answer.references} < told
 
 
 async def test_a_missing_part_is_given_up_after_a_while(rig: SmppRig) -> None:

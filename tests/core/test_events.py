@@ -104,6 +104,15 @@ def test_a_receipt_with_our_id_ends_the_doubt_and_its_repeat_is_one_fact() -> No
     assert attempt(ANNOUNCED, DOUBTED, other).answer == "in_doubt"
 
 
+def test_a_part_that_was_taken_says_nothing_of_the_others() -> None:
+    doubted = replace(DOUBTED, references=("m1",))
+    receipt = Receipt(channel="smpp", key="k", at=NOON, code="DELIVRD", attempt=ID, reference="m1", part="m1")
+    came = events.ReceiptReceived(at=LATER, receipt=receipt)
+    now = attempt(ANNOUNCED, doubted, came)
+    assert (now.answer, now.references, now.retry_at) == ("in_doubt", (), doubted.ask_at)
+    assert after(ANNOUNCED, doubted, came).receipts == (receipt,)
+
+
 def test_a_refusal_is_not_undone_by_a_receipt() -> None:
     refused = events.AttemptRefused(at=NOON, attempt=ID, code="550")
     came = events.ReceiptReceived(at=LATER, receipt=Receipt(channel="email", key="k", at=NOON, code="x", attempt=ID))
