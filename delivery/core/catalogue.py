@@ -243,7 +243,7 @@ class _Reader:
     def _one_means(self, row: Fields) -> Means:
         until = row.text("until", most=40, required=False)
         self._note_wrong_knob(row, "until", until or "")
-        if until in self._knobs.by_id and self._knobs.by_id[until].form != "HH:MM":
+        if until is not None and until in self._knobs.by_id and self._knobs.by_id[until].form != "HH:MM":
             row.fault("until", "unknown_word", "The knob should be one whose value is an hour, HH:MM.")
         means = Means(
             counts=row.word("counts", (HANDED_OVER, ARRIVED)),

@@ -85,11 +85,20 @@ class Calendar:
         """`make_up_is_workday`: knob K15. Raises NoCalendarData."""
         return self.why_rest(day, make_up_is_workday=make_up_is_workday) is not None
 
+    def rest_from(self, day: date, *, make_up_is_workday: bool = True) -> tuple[tuple[date, str], ...]:
+        """The unbroken rest days from `day` on, each with what makes it one; none where `day` is a working day.
+
+        Raises NoCalendarData where it needs an unknown year.
+        """
+        found = []
+        while (why := self.why_rest(day, make_up_is_workday=make_up_is_workday)) is not None:
+            found.append((day, why))
+            day += timedelta(days=1)
+        return tuple(found)
+
     def roll(self, day: date, *, make_up_is_workday: bool = True) -> date:
         """The first working day on or after `day` (CPL 85(3)). Raises NoCalendarData where it needs an unknown year."""
-        while self.is_rest_day(day, make_up_is_workday=make_up_is_workday):
-            day += timedelta(days=1)
-        return day
+        return day + timedelta(days=len(self.rest_from(day, make_up_is_workday=make_up_is_workday)))
 
     def with_local(self, off: Mapping[date, str], version: str) -> Calendar:
         """With a court's own festival days (HOL 4); such a day is off whatever the national plan says of it."""

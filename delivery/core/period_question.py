@@ -134,7 +134,9 @@ def _note_unfit(fields: Fields, law: PeriodLaw, code: str, start: Start | None, 
         fields.fault("start", "not_here", "This period runs from the services on all parties: give parties instead.")
     elif rule.latest_of is None and "parties" in fields.value:
         fields.fault("parties", "not_here", "This period runs from one fact: give start instead.")
-    elif rule.set_by_court and given is None and "length" not in fields.value:
+    elif not rule.set_by_court and given is not None:
+        fields.fault("length", "not_here", "The law sets the length of this period: leave it out.")
+    elif rule.set_by_court and "length" not in fields.value:
         fields.fault("length", "missing", "The court sets this period: its length is required.")
 
 

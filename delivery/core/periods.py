@@ -108,7 +108,7 @@ class PeriodLaw:
 
     def with_knobs(self, overrides: Mapping[str, Any]) -> PeriodLaw:
         """The same with these knobs turned. Raises KnobsWrong with every fault."""
-        return replace(self, settings=self.knobs.turned(overrides)) if overrides else self
+        return replace(self, settings=self.knobs.turned({**self.settings, **overrides}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
