@@ -18,6 +18,7 @@ from delivery.clock import COURT_ZONE
 from delivery.core.events import Recorded
 from delivery.core.model import Delivery
 from delivery.core.rulebook import Rulebook
+from delivery.journal.errors import HistoryBroken
 from delivery.journal.journal import Journal
 from delivery.settings import Settings, SettingsWrong
 from delivery.terminal import table
@@ -36,7 +37,7 @@ def show(config: Path, delivery: str, *, as_json: bool) -> int:
         found = asyncio.run(_looked_up(settings, delivery))
     except SettingsWrong as wrong:
         return _complain("\n".join(wrong.faults), TO_MEND)
-    except OSError as wrong:
+    except (OSError, HistoryBroken) as wrong:
         return _complain(str(wrong), TO_MEND)
     except KeyError:
         return _complain(f"there is no delivery {delivery} in the journal of {settings.data}", NOT_THERE)
@@ -61,7 +62,7 @@ def language(environ: Mapping[str, str] = os.environ) -> Language:
 
 
 async def _looked_up(settings: Settings, delivery_id: str) -> tuple[Delivery, list[Recorded], dict[str, Any]]:
-    """Raises KeyError, OSError."""
+    """Raises KeyError, OSError, HistoryBroken."""
     if wiring.embedded(settings) and not (settings.data / "journal.sqlite").exists():
         raise FileNotFoundError(f"there is no journal in {settings.data}: nothing was submitted there yet")
     clock = wiring.clock_of(settings)

@@ -10,17 +10,23 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+import structlog
 from sqlalchemy import ColumnElement, Select, case, func, literal, null, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from delivery.core.model import Delivery
 from delivery.journal.appending import Appending
+from delivery.journal.errors import HistoryBroken
 from delivery.journal.history import folded
 from delivery.journal.store import Lease
 from delivery.journal.tables import Instant, deliveries, events, raw_receipts
 
+SET_ASIDE = timedelta(hours=1)
+"""For how long nobody claims a delivery whose history cannot be read. A release that can read it gets it after that."""
+
 row = deliveries.c
+log = structlog.get_logger()
 
 
 def _free(machine_now: datetime) -> ColumnElement[bool]:
@@ -54,7 +60,10 @@ class Claims(Appending):
     """The part of the journal that workers share."""
 
     async def claim(self, limit: int, lease: timedelta) -> list[Delivery]:
-        """Up to `limit` due deliveries that nobody else has, the longest due first, for `lease` from now."""
+        """Up to `limit` due deliveries that nobody else has, the longest due first, for `lease` from now.
+
+        One whose history cannot be read is set aside (`set_aside`), and the others are claimed.
+        """
         until = self._machine_now() + lease
 
         if self._engines.postgres:
@@ -72,9 +81,24 @@ class Claims(Appending):
     async def _claimed(self, ids: Sequence[str], until: datetime) -> list[Delivery]:
         async with self._engines.reading.connect() as connection:
             found = await folded(connection, ids)
-        for delivery in found.values():
+        told = [found.get(each, HistoryBroken(each, "no events")) for each in ids]
+        readable = [each for each in told if isinstance(each, Delivery)]
+        for delivery in readable:
             self._leases[delivery.id] = Lease(until, delivery.version)
-        return [found[each] for each in ids]
+            self.set_aside.discard(delivery.id)
+        await self._set_aside([each for each in told if isinstance(each, HistoryBroken)], until)
+        return readable
+
+    async def _set_aside(self, broken: Sequence[HistoryBroken], until: datetime) -> None:
+        """The claim is kept for longer than any worker would, so that the same is not met again and again."""
+        for each in broken:
+            log.error("delivery_set_aside", delivery=each.delivery, fault=each.fault)
+            self.set_aside.add(each.delivery)
+            await self._execute(
+                update(deliveries)
+                .where(row.id == each.delivery, row.lease_until == until)
+                .values(lease_until=self._machine_now() + SET_ASIDE)
+            )
 
     async def release(self, delivery_id: str, *, due_at: datetime | None) -> None:
         """Give a claim back without events, to be looked at again at `due_at` (None: when there is news).

@@ -3,6 +3,7 @@
 JournalError
 ├── VersionConflict   somebody else wrote to this delivery meanwhile: load it again and decide again
 ├── JournalClosed     the journal was closed (or its writer ended) before this was written: nothing is promised
+├── HistoryBroken     a stored event cannot be understood: set that delivery aside, and go on with the others
 └── DocumentBroken    stored bytes are not what their digest says: stop, and restore them; never send them
 
 Beside them stands AWAY: what the database, or the way to it, raises.
@@ -27,6 +28,16 @@ class VersionConflict(JournalError):
     def __init__(self, delivery: str, expected: int, found: int) -> None:
         super().__init__(f"delivery {delivery} is at version {found}, not {expected}")
         self.delivery, self.expected, self.found = delivery, expected, found
+
+
+class HistoryBroken(JournalError):
+    """What is stored of a delivery tells nothing to this release: damaged, or written by a newer one. `fault` is the
+    name of what was raised; its words may quote what is stored.
+    """
+
+    def __init__(self, delivery: str, fault: str) -> None:
+        super().__init__(f"the history of delivery {delivery} cannot be read ({fault})")
+        self.delivery, self.fault = delivery, fault
 
 
 class JournalClosed(JournalError):

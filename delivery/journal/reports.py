@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import structlog
 from sqlalchemy import Row, Select, delete, func, select, tuple_
 
 from delivery.journal.encoding import decode_json
 from delivery.journal.store import Store, padded
 from delivery.journal.tables import publications, reports, sinks
 from delivery.journal.writing import Batch
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +56,15 @@ class Reconciliation:
     """The cursor of the last one."""
 
 
-def _report(row: Row[Any]) -> ReportRow:
-    return ReportRow(**{**row._mapping, "data": decode_json(row.data)})
+def _readable(rows: Sequence[Row[Any]]) -> Iterator[ReportRow]:
+    """Those that can be told. One that is damaged is logged and left out: its gap in `sequence` shows, and it stops
+    nobody.
+    """
+    for row in rows:
+        try:
+            yield ReportRow(**{**row._mapping, "data": decode_json(row.data)})
+        except (ValueError, RecursionError) as fault:
+            log.error("report_unreadable", report=row.id, delivery=row.delivery, fault=type(fault).__name__)  # noqa: TRY400 — its text may quote
 
 
 class Reports(Store):
@@ -63,8 +73,7 @@ class Reports(Store):
     async def reports_after(self, court: str, client: str, cursor: int, limit: int) -> list[ReportRow]:
         """Reports of one client after the cursor (0: from the start), in the order of their commits."""
         mine = (reports.c.court == court, reports.c.client == client, reports.c.position > cursor)
-        rows = await self._rows(select(reports).where(*mine).order_by(reports.c.position).limit(limit))
-        return [_report(row) for row in rows]
+        return await self._told(select(reports).where(*mine).order_by(reports.c.position), limit)
 
     async def unpublished(self, sink: str, limit: int, *, skip: Collection[tuple[str, str]] = ()) -> list[ReportRow]:
         """What that sink has not confirmed, oldest first, so in order per delivery. Leaves out the (court, client) in
@@ -73,7 +82,14 @@ class Reports(Store):
         query = still_open(sink)
         if skip:
             query = query.where(tuple_(reports.c.court, reports.c.client).not_in(padded(list(skip))))
-        return [_report(row) for row in await self._rows(query.limit(limit))]
+        return await self._told(query, limit)
+
+    async def _told(self, query: Select[Any], limit: int) -> list[ReportRow]:
+        """The first that can be told. A page of damaged ones alone is passed over: an empty one would be the end."""
+        rows = await self._rows(query.limit(limit))
+        while rows and not (told := list(_readable(rows))):
+            rows = await self._rows(query.where(reports.c.position > rows[-1].position).limit(limit))
+        return told if rows else []
 
     async def published(self, sink: str, position: int) -> None:
         """That sink has confirmed the report at that position. Saying it twice does no harm."""

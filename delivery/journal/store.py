@@ -34,6 +34,8 @@ class Store:
         self._engines, self._writer, self._bell = engines, writer, bell
         self._clock, self._machine_now = clock, machine_now
         self._leases: dict[str, Lease] = {}
+        self.set_aside: set[str] = set()
+        """Deliveries that a claim of ours met, and whose history cannot be read."""
         self._known_to: dict[str, int] = {}
         self._seen = bell.count
 

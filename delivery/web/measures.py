@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 BUCKETS = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
 
@@ -14,7 +14,7 @@ BUCKETS = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
 class Measures:
     """One set per application, so that several can live in one process."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, set_aside: Callable[[], int]) -> None:
         self.registry = CollectorRegistry()
         self.requests = Counter(
             "songda_http_requests", "Requests answered", ("method", "route", "status"), registry=self.registry
@@ -25,6 +25,12 @@ class Measures:
         self.callbacks = Counter(
             "songda_callbacks", "Providers' callbacks, kept or refused", ("channel", "what"), registry=self.registry
         )
+        aside = Gauge(
+            "songda_deliveries_set_aside",
+            "Deliveries whose history cannot be read, as the worker of this process met them",
+            registry=self.registry,
+        )
+        aside.set_function(set_aside)
 
     def text(self) -> bytes:
         return generate_latest(self.registry)

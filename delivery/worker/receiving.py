@@ -16,6 +16,7 @@ import structlog
 from delivery.core import events
 from delivery.core.model import Delivery, Receipt
 from delivery.core.ports import Channel, Clock, RawReceipt
+from delivery.journal.errors import HistoryBroken
 from delivery.journal.journal import Journal
 
 BATCH = 100
@@ -63,6 +64,12 @@ class Receiving:
         except OUR_MISTAKES as fault:
             log.warning("receipt_unclear", receipt=receipt_id, channel=raw.channel, fault=type(fault).__name__)
             await self._journal.settle(receipt_id, state="unclear", delivery=None)
+            return
+        except HistoryBroken as broken:
+            # Its delivery, not the message, is at fault: a release that can read the one places the other.
+            log.error("receipt_waits", receipt=receipt_id, delivery=broken.delivery)  # noqa: TRY400 — nothing to trace
+            again = self._clock.now() + ORPHAN_PATIENCE
+            await self._journal.settle(receipt_id, state="orphan", delivery=broken.delivery, retry_at=again)
             return
         if all(placed):
             await self._journal.settle(receipt_id, state="read", delivery=placed[0] if placed else None)

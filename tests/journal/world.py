@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import count
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from delivery.core.events import Accepted, AttemptAnnounced, AttemptTaken, Event, RoutePlanned
 from delivery.core.model import Address, Case, Document, Recipient, Route, RouteStep, attempt_id
 from delivery.core.ports import RawReceipt
+from delivery.journal import tables
 from delivery.journal.encoding import COURT_ZONE
+from delivery.journal.engines import open_engines
 from delivery.journal.submissions import Filing
 
 START = datetime(2025, 9, 16, 9, 30, tzinfo=COURT_ZONE)
@@ -85,3 +90,21 @@ def sending(delivery: str, number: int = 1) -> Sequence[Event]:
 
 def raw(text: str = "delivered", *, channel: str = "smpp", at: datetime = START) -> RawReceipt:
     return RawReceipt(channel=channel, body=text.encode(), received_at=at, meta={"system_id": "songda"})
+
+
+async def break_history(url: str, delivery: str, *, kind: str = "tomorrows", data: str = "{}", seq: int = 2) -> None:
+    """Write an event that cannot be read: damaged, or by default one of a newer release."""
+    values = {"delivery": delivery, "seq": seq, "recorded_at": START, "kind": kind, "data": data}
+    async with past_the_journal(url) as connection:
+        await connection.execute(tables.events.insert().values(values))
+
+
+@asynccontextmanager
+async def past_the_journal(url: str) -> AsyncIterator[AsyncConnection]:
+    """To write what no journal would."""
+    engines = open_engines(url)
+    try:
+        async with engines.writing.begin() as connection:
+            yield connection
+    finally:
+        await engines.dispose()

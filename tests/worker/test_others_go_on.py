@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,9 @@ from delivery.core.model import Receipt
 from delivery.core.ports import Consignment, Outgoing, RawReceipt
 from delivery.journal.migrations import migrate
 from delivery.worker import tracking
+from delivery.worker.receiving import ORPHAN_PATIENCE
 from delivery.worker.reporting import BATCH, Reporting
+from tests.journal.world import break_history
 from tests.stage import COURT, JumpingClock, Stage, address, recipient, seal_keys, stage
 
 KEYS = seal_keys()
@@ -69,6 +72,17 @@ async def test_a_message_that_our_code_stumbles_over_is_for_a_person(play: Stage
     assert await play.receiving.read_all() == 2
     assert await play.journal.unread(10) == []
     assert {row.id for row in await play.journal.unmatched(10)} == set(kept)
+
+
+async def test_a_receipt_of_a_delivery_that_cannot_be_read_waits_for_it(play: Stage, sqlite_url: str) -> None:
+    broken, good = await play.submit(*[recipient(address("post", "taken; 1h arrived")) for _ in range(2)])
+    await play.settle()
+    await break_history(sqlite_url, broken, seq=99)
+    play.clock.jump(play.clock.now() + timedelta(hours=1))
+    await play.settle()
+    assert [(row.state, row.delivery) for row in await play.journal.unmatched(10)] == [("orphan", broken)]
+    assert len((await play.delivery(good)).receipts) == 1
+    assert await play.journal.next_reading() == play.clock.now() + ORPHAN_PATIENCE
 
 
 async def test_a_letter_whose_bytes_are_lost_does_not_end_the_asking(play: Stage, tmp_path: Path) -> None:
