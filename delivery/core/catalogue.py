@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from itertools import combinations, pairwise, product
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -259,7 +259,7 @@ def _zone(head: Fields) -> ZoneInfo:
     name = head.text("zone", most=60) or "UTC"
     try:
         return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: the name of a folder
         head.fault("zone", "unknown_word", "The zone should be one of the time zone database, as Asia/Shanghai.")
         return ZoneInfo("UTC")
 
@@ -339,7 +339,7 @@ def _gaps(lengths: tuple[Length, ...]) -> Iterator[str]:
     for kind, home in product(CASE_KINDS, (True, False)):
         rows = [row.validity for row in lengths if kind in row.case_kinds and home in row.domiciles]
         for one, following in pairwise(sorted(rows, key=lambda validity: validity.first)):
-            if one.last < following.first - timedelta(days=1):
+            if (following.first - one.last).days > 1:
                 yield f"Between {one.last} and {following.first} there is no length for: {kind}."
 
 
