@@ -74,6 +74,7 @@ class House:
     receiving: Receiving
     reporting: Reporting
     queue: NatsCaseSystem | None
+    queue_server: nats_server.EmbeddedServer | None
     counterparts: Counterparts | None
     conductor: Conductor | None
     app: web.Application
@@ -104,7 +105,7 @@ async def build(
             limits=Limits(max_bytes=settings.max_document_bytes, max_pages=settings.max_document_pages),
         )
         stack.callback(seals.close)
-        queue = await _queue(settings, stack) if "queue" in roles else None
+        queue, queue_server = await _queue(settings, stack) if "queue" in roles else (None, None)
         bench = Bench(
             journal=journal,
             clock=clock,
@@ -148,6 +149,7 @@ async def build(
             receiving=receiving,
             reporting=reporting,
             queue=queue,
+            queue_server=queue_server,
             counterparts=counterparts,
             conductor=_conductor(clock, counterparts, journal, worker, receiving, reporting, requests, queue, channels),
             app=app,
@@ -163,6 +165,8 @@ async def run(house: House, roles: frozenset[str] = ROLES, *, ready: Callable[[]
     async with asyncio.TaskGroup() as group, AsyncExitStack() as stack:
         if "web" in roles:
             await _serve(house, stack)
+        if house.queue_server:
+            group.create_task(house.queue_server.watch())
         if "queue" in roles and house.queue:
             group.create_task(house.queue.listen(house.intake))
         if "queue" in roles:
@@ -321,16 +325,18 @@ def _channel(
 # --- queue and web ---------------------------------------------------------------------------------------------------
 
 
-async def _queue(settings: Settings, stack: AsyncExitStack) -> NatsCaseSystem | None:
+async def _queue(
+    settings: Settings, stack: AsyncExitStack
+) -> tuple[NatsCaseSystem | None, nats_server.EmbeddedServer | None]:
     if settings.nats is None:
-        return None
-    url = settings.nats
-    if url == "embedded":
-        url = await stack.enter_async_context(nats_server.embedded(settings.data, settings.nats_port))
-    queue = NatsCaseSystem(NatsSettings(url=url))
+        return None, None
+    server = None
+    if settings.nats == "embedded":
+        server = await stack.enter_async_context(nats_server.embedded(settings.data, settings.nats_port))
+    queue = NatsCaseSystem(NatsSettings(url=server.url if server else settings.nats))
     stack.push_async_callback(queue.close)
     await queue.start()
-    return queue
+    return queue, server
 
 
 def _sinks(
@@ -434,6 +440,14 @@ def _conductor(
         reading = await journal.next_reading()
         return int(reading is not None and reading <= clock.now())
 
+    async def unacknowledged() -> int:
+        if queue is None:
+            return 0
+        try:
+            return await queue.pending()
+        except (OSError, TimeoutError):
+            return 1  # while the queue is away nobody can tell, and the clock does not jump
+
     async def unpublished() -> int:
         return len(await journal.unpublished("queue", 1)) if queue else 0
 
@@ -454,7 +468,7 @@ def _conductor(
             lambda: not reporting.busy,
             lambda: requests.count == 0,
         ],
-        pending=[*([queue.pending] if queue else []), unpublished, unread, asked],
+        pending=[unacknowledged, unpublished, unread, asked],
     )
 
 
