@@ -1,0 +1,604 @@
+"""When periods end: the published scenarios, the arithmetic around their edges, and rulebooks that a lawyer edits."""
+
+from __future__ import annotations
+
+import copy
+import json
+import tomllib
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from delivery import rulebooks
+from delivery.core.calendars import read_calendar, read_local
+from delivery.core.catalogue import read_catalogue
+from delivery.core.civil import add
+from delivery.core.period_answer import period_json
+from delivery.core.period_question import PeriodQuestion, read_period_question
+from delivery.core.periods import Act, Case, Party, Period, PeriodLaw, Span, Start, WhyNot, compute, finality, in_time
+from tests.core.test_civil import ZONES
+
+CN = rulebooks.period_law(rulebooks.SHIPPED, "cn")
+SCENARIOS = json.loads((Path(__file__).parents[1] / "data" / "scenarios" / "periods.json").read_text(encoding="utf-8"))
+CIVIL = Case(kind="civil")
+
+
+def answer(scenario: dict[str, Any], law: PeriodLaw = CN) -> dict[str, Any]:
+    question = read_period_question(scenario, "", {"cn": law}.get)
+    assert isinstance(question, PeriodQuestion), question
+    found = question.answer()
+    return period_json(question.id, found, question.in_time(found), law.catalogue)
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=[each["id"] for each in SCENARIOS])
+def test_given_period(scenario: dict[str, Any]) -> None:
+    found = answer(scenario)
+    assert {name: found.get(name) for name in scenario["expect"]} == scenario["expect"]
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=[each["id"] for each in SCENARIOS])
+def test_what_a_test_expects_is_no_fact(scenario: dict[str, Any]) -> None:
+    bare = {name: value for name, value in scenario.items() if name not in ("title", "expect")}
+    assert answer(bare) == answer({**scenario, "expect": {"last_day": "1999-01-01"}})
+
+
+def service(day: str | None, outcome: str = "served") -> Start:
+    return Start(fact="service", day=date.fromisoformat(day) if day else None, outcome=outcome)
+
+
+def start(fact: str, day: str) -> Start:
+    return Start(fact=fact, day=date.fromisoformat(day))
+
+
+def ends(code: str, begins: Start, law: PeriodLaw = CN, **more: Any) -> tuple[str | None, str | None, str | None]:
+    """Nominal last day, last day, and why not."""
+    found = compute(code, begins, law, **{"case": CIVIL, **more})
+    return _text(found.nominal_last_day), _text(found.last_day), found.why_not
+
+
+def _text(day: date | None) -> str | None:
+    return day.isoformat() if day else None
+
+
+def kind(name: str) -> dict[str, Any]:
+    return {"case": Case(kind=name)}
+
+
+# --- lengths and starts ----------------------------------------------------------------------------------------------
+
+ABROAD = {"prc_domicile": False}
+
+
+@pytest.mark.parametrize(
+    ("code", "begins", "more", "nominal", "last"),
+    [
+        ("ANSWER_1", service("2025-09-01"), {}, "2025-09-16", "2025-09-16"),
+        ("ANSWER_1", service("2025-09-01"), ABROAD, "2025-10-01", "2025-10-09"),
+        ("ANSWER_1", service("2025-09-01"), {**ABROAD, **kind("administrative")}, "2025-09-16", "2025-09-16"),
+        ("APPEAL_JUDGMENT", service("2025-09-01"), kind("criminal"), "2025-09-11", "2025-09-11"),
+        ("APPEAL_RULING", service("2025-09-01"), kind("criminal"), "2025-09-06", "2025-09-08"),
+        ("APPEAL_RULING", service("2025-09-01"), ABROAD, "2025-10-01", "2025-10-09"),
+        ("APPEAL_RULING", service("2025-09-01"), {}, "2025-09-11", "2025-09-11"),
+        ("RESTORATION", start("obstacle_end", "2025-09-01"), kind("criminal"), "2025-09-06", "2025-09-08"),
+        ("RESTORATION", start("obstacle_end", "2025-09-01"), {}, "2025-09-11", "2025-09-11"),
+        ("MAIL_MISMATCH", start("mail_signature", "2025-09-29"), {}, "2025-10-02", "2025-10-09"),
+        ("FOREIGN_MAIL_SILENCE", start("posting", "2025-11-30"), {}, "2026-02-28", "2026-02-28"),
+        ("ENFORCEMENT_APPLY", start("performance_end", "2024-02-29"), {}, "2026-02-28", "2026-02-28"),
+        ("ENFORCEMENT_APPLY", start("judgment_effective", "2024-09-28"), {}, "2026-09-28", "2026-09-28"),
+        ("NOTICE_FOR", start("last_publication", "2023-12-31"), {}, "2024-03-31", "2024-04-01"),
+        ("NOTICE_FOR", start("last_publication", "2024-01-01"), {}, "2024-03-01", "2024-03-01"),
+        ("NOTICE_DOM", start("last_publication", "2021-12-31"), {}, "2022-03-01", "2022-03-01"),
+        ("NOTICE_DOM", start("last_publication", "2022-01-01"), {}, "2022-01-31", "2022-02-07"),
+    ],
+)
+def test_worked_periods(code: str, begins: Start, more: dict[str, Any], nominal: str, last: str) -> None:
+    assert ends(code, begins, **more) == (nominal, last, None)
+
+
+@pytest.mark.parametrize("code", ["ANSWER_1", "ANSWER_APPEAL", "JURISDICTION_OBJ"])
+@pytest.mark.parametrize("outcome", ["served", "annulled", "pending"])
+def test_a_criminal_case_has_no_answer_period(code: str, outcome: str) -> None:
+    for day in ("2025-09-01", None):
+        assert ends(code, service(day, outcome), **kind("criminal")) == (None, None, WhyNot.WRONG_START_FACT)
+
+
+@pytest.mark.parametrize("code", [code for code, rule in CN.catalogue.rules.items() if not rule.latest_of])
+def test_nothing_but_its_own_fact_starts_a_period(code: str) -> None:
+    given_ = {"given": Span(20, "day")} if CN.catalogue.rules[code].set_by_court else {}
+    at = datetime(2025, 9, 1, 9, 40, tzinfo=UTC)
+    for fact in ("service", "last_publication", "posting", "filing", "sent", "link_created"):
+        starts = CN.catalogue.rules[code].starts
+        right = fact not in ("sent", "link_created") if starts is None else fact in starts
+        found = compute(code, Start(fact=fact, at=at), CN, case=CIVIL, **given_)
+        assert (found.why_not is None) is right, fact
+        assert right or found.why_not == WhyNot.WRONG_START_FACT
+
+
+@pytest.mark.parametrize("outcome", ["served", "deemed", "presumed", "review", None])
+def test_a_presumed_or_reviewed_start_is_provisional(outcome: str | None) -> None:
+    found = compute("ANSWER_1", Start(fact="service", day=date(2025, 9, 1), outcome=outcome), CN, case=CIVIL)
+    assert found.provisional is (outcome in ("presumed", "review"))
+    assert found.last_day == date(2025, 9, 16)
+
+
+@pytest.mark.parametrize(
+    ("day", "outcome", "why"),
+    [
+        ("2025-09-01", "annulled", WhyNot.START_ANNULLED),
+        (None, "annulled", WhyNot.START_ANNULLED),
+        (None, "pending", WhyNot.NOT_SERVED),
+        ("2025-09-01", "pending", WhyNot.NOT_SERVED),
+        (None, "not_served", WhyNot.NOT_SERVED),
+        (None, "review", WhyNot.NOT_SERVED),
+        (None, "served", WhyNot.NOT_SERVED),
+        ("2031-09-01", "review", WhyNot.NO_CALENDAR_DATA),
+    ],
+)
+def test_a_start_that_is_none(day: str | None, outcome: str, why: WhyNot) -> None:
+    found = compute("ANSWER_1", service(day, outcome), CN, case=CIVIL)
+    assert (found.why_not, found.last_day, found.nominal_last_day, found.provisional) == (why, None, None, False)
+
+
+def test_the_first_reason_counts() -> None:
+    """wrong fact, annulled or not served, length, calendar: in this order."""
+    evidence: dict[str, Any] = {"case": Case(kind="civil", procedure="ordinary", stage="first_instance")}
+    short, long = Span(1, "day"), Span(90, "year")
+    assert ends("EVIDENCE", start("posting", "2031-01-01"), given=short, **evidence)[2] == WhyNot.WRONG_START_FACT
+    assert ends("EVIDENCE", service("2031-01-01", "annulled"), given=short, **evidence)[2] == WhyNot.START_ANNULLED
+    assert ends("EVIDENCE", service(None, "pending"), given=short, **evidence)[2] == WhyNot.NOT_SERVED
+    assert ends("EVIDENCE", service("2031-01-01"), given=short, **evidence)[2] == WhyNot.LENGTH_NOT_ALLOWED
+    assert ends("EVIDENCE", service("2025-01-01"), given=long, **evidence)[2] == WhyNot.NO_CALENDAR_DATA
+
+
+def test_what_a_code_needs_is_the_callers_to_bring() -> None:
+    with pytest.raises(KeyError):
+        compute("NONE", service("2025-09-01"), CN, case=CIVIL)
+    with pytest.raises(ValueError, match="FINALITY_RULING needs parties"):
+        compute("FINALITY_RULING", service("2025-09-01"), CN, case=CIVIL)
+    with pytest.raises(ValueError, match="CUSTODY needs a given length"):
+        compute("CUSTODY", start("custody_start", "2025-09-01"), CN, case=CIVIL)
+    with pytest.raises(ValueError, match="single fact"):
+        finality("ANSWER_1", [Party(id="a", prc_domicile=True, start=service("2025-09-01"))], CN, case=CIVIL)
+    with pytest.raises(ValueError, match="single fact"):
+        finality("FINALITY_RULING", [], CN, case=CIVIL)
+
+
+# --- what a court sets -----------------------------------------------------------------------------------------------
+
+ALLOWED = [
+    ("civil", "ordinary", "first_instance", 15, None),
+    ("civil", "simplified", "first_instance", None, 15),
+    ("civil", "small_claims", "first_instance", None, 15),
+    ("civil", "ordinary", "second_instance", 10, None),
+    ("civil", "simplified", "second_instance", 10, None),
+    ("civil", "ordinary", "retrial", 10, None),
+    ("civil", "small_claims", "retrial", 10, None),
+    ("administrative", "ordinary", "first_instance", None, None),
+    ("administrative", "simplified", "first_instance", None, None),
+    ("criminal", "expedited", "first_instance", None, None),
+    ("civil", "enforcement", "enforcement", None, None),
+]
+
+
+@pytest.mark.parametrize(("case_kind", "procedure", "stage", "least", "most"), ALLOWED)
+@pytest.mark.parametrize("n", [1, 7, 8, 9, 10, 11, 14, 15, 16, 30])
+def test_evidence_periods_within_their_bounds(
+    case_kind: str, procedure: str, stage: str, least: int | None, most: int | None, n: int
+) -> None:
+    case = Case(kind=case_kind, procedure=procedure, stage=stage)
+    found = compute("EVIDENCE", service("2025-03-03"), CN, case=case, given=Span(n, "day"))
+    allowed = n >= (least or 0) and n <= (most or n)
+    assert found.why_not == (None if allowed else WhyNot.LENGTH_NOT_ALLOWED)
+    assert found.nominal_last_day == (date(2025, 3, 3) + timedelta(days=n) if allowed else None)
+    assert found.unusual is (procedure == "small_claims" and stage == "first_instance" and 7 < n <= 15)
+
+
+@pytest.mark.parametrize(
+    ("procedure", "span", "allowed"),
+    [
+        ("ordinary", Span(1, "month"), True),
+        ("simplified", Span(1, "month"), False),
+        ("small_claims", Span(1, "year"), False),
+        ("ordinary", Span(1, "year"), True),
+        ("simplified", Span(10**9, "year"), False),
+    ],
+)
+def test_months_and_years_are_compared_by_their_days(procedure: str, span: Span, allowed: bool) -> None:
+    case = Case(kind="civil", procedure=procedure, stage="first_instance")
+    found = compute("EVIDENCE", service("2025-02-03"), CN, case=case, given=span)
+    assert (found.why_not is None) is allowed
+
+
+@pytest.mark.parametrize("unit", ["day", "month", "year"])
+def test_a_length_beyond_all_calendars_has_no_data(unit: str) -> None:
+    found = compute("CUSTOM", start("filing", "2025-09-01"), CN, case=CIVIL, given=Span(10**9, unit))
+    assert found.why_not == WhyNot.NO_CALENDAR_DATA
+
+
+def test_custody_never_rolls_yet_needs_its_year() -> None:
+    begins = start("custody_start", "2025-09-05")
+    assert ends("CUSTODY", begins, given=Span(1, "month"), **kind("criminal")) == ("2025-10-05", "2025-10-05", None)
+    assert ends("CUSTODY", begins, given=Span(2, "year"), **kind("criminal"))[2] == WhyNot.NO_CALENDAR_DATA
+
+
+def test_a_custom_period_rolls_from_any_fact() -> None:
+    begins = start("filing", "2025-09-05")
+    assert ends("CUSTOM", begins, given=Span(1, "month")) == ("2025-10-05", "2025-10-09", None)
+
+
+# --- rolling ---------------------------------------------------------------------------------------------------------
+
+known = st.dates(date(2010, 1, 1), date(2026, 12, 30))
+plain_codes = st.sampled_from([c for c, r in CN.catalogue.rules.items() if r.lengths and r.rolls is True])
+
+
+@given(plain_codes, known, st.booleans(), st.sampled_from(["civil", "administrative", "criminal"]))
+def test_a_period_ends_on_the_first_working_day(code: str, day: date, home: bool, case_kind: str) -> None:
+    rule = CN.catalogue.rules[code]
+    begins = Start(fact=sorted(rule.starts or ())[0], day=day, outcome="served")
+    found = compute(code, begins, CN, case=Case(kind=case_kind), prc_domicile=home)
+    length = rule.length(case_kind, home, day)
+    if length is None:
+        assert found.why_not == WhyNot.WRONG_START_FACT
+        return
+    nominal = add(day, length.n, length.unit)
+    if nominal.year > 2026:
+        assert found.why_not == WhyNot.NO_CALENDAR_DATA
+        return
+    assert (found.start_day, found.first_day, found.nominal_last_day) == (day, day + timedelta(days=1), nominal)
+    assert found.last_day == CN.calendar.roll(nominal)
+    assert found.rolled_by == CN.calendar.rest_from(nominal)
+    assert ("CPL 85(3)" in found.basis) == (bool(found.rolled_by) and case_kind != "criminal" and day.year >= 2022)
+    assert set(length.sources) <= set(found.basis)
+    assert len(set(found.basis)) == len(found.basis)
+    assert found.calendar_version == CN.calendar.version
+
+
+def test_rest_days_inside_a_period_count() -> None:
+    assert ends("APPEAL_JUDGMENT", service("2025-09-25")) == ("2025-10-10", "2025-10-10", None)
+
+
+def test_a_day_that_is_needed_from_an_unknown_year() -> None:
+    assert ends("ANSWER_1", service("2026-12-16")) == ("2026-12-31", "2026-12-31", None)
+    assert ends("ANSWER_1", service("2026-12-17"))[2] == WhyNot.NO_CALENDAR_DATA
+    assert ends("ANSWER_1", service("2009-12-16"))[2] == WhyNot.NO_CALENDAR_DATA
+    assert ends("ANSWER_1", service("2009-12-17")) == ("2010-01-01", "2010-01-04", None)
+    assert ends("PRESERVATION_RULING", Start(fact="application_received", at=shanghai("2026-12-30T10:00")))[2]
+
+
+@pytest.mark.parametrize(
+    ("knobs", "last", "basis"),
+    [
+        ({}, "2025-10-11", set()),
+        ({"K15": "yes"}, "2025-10-11", set()),
+        ({"K15": "no"}, "2025-10-13", {"K15"}),
+    ],
+)
+def test_a_make_up_day_ends_a_period_or_not(knobs: dict[str, str], last: str, basis: set[str]) -> None:
+    found = compute("ANSWER_1", service("2025-09-26"), CN.with_knobs(knobs), case=CIVIL)
+    assert _text(found.last_day) == last
+    assert {each for each in found.basis if each.startswith("K")} == basis
+
+
+def test_knobs_turned_one_after_the_other_add_up() -> None:
+    law = CN.with_knobs({"K15": "no"}).with_knobs({"K16": "17:30"}).with_knobs({})
+    assert (law.settings["K15"], law.settings["K16"]) == ("no", "17:30")
+    assert CN.settings["K15"] == "yes"
+
+
+@pytest.mark.parametrize("code", ["NOTICE_DOM", "NOTICE_FOR"])
+def test_a_notice_names_its_knob_where_a_rest_day_asked(code: str) -> None:
+    days = 30 if code == "NOTICE_DOM" else 60
+    on_holiday = start("last_publication", _text(date(2025, 10, 2) - timedelta(days=days)) or "")
+    working = start("last_publication", _text(date(2025, 10, 9) - timedelta(days=days)) or "")
+    for value, last in (("roll", date(2025, 10, 9)), ("no_roll", date(2025, 10, 2))):
+        law = CN.with_knobs({"K17": value})
+        found = compute(code, on_holiday, law, case=CIVIL)
+        assert (found.last_day, "K17" in found.basis) == (last, True)
+        plain = compute(code, working, law, case=CIVIL)
+        assert (plain.last_day, "K17" in plain.basis) == (date(2025, 10, 9), False)
+        assert ("CPL 85(3)" in found.basis) is (value == "roll")
+
+
+@pytest.mark.parametrize(
+    ("published", "value", "nominal"),
+    [
+        ("2021-11-02", "issue_date", "2022-01-01"),
+        ("2021-11-02", "end_date", "2021-12-02"),
+        ("2021-11-01", "end_date", "2021-12-31"),
+        ("2022-01-01", "end_date", "2022-01-31"),
+    ],
+)
+def test_a_notice_that_runs_into_the_new_text(published: str, value: str, nominal: str) -> None:
+    law = CN.with_knobs({"K14": value})
+    found = compute("NOTICE_DOM", start("last_publication", published), law, case=CIVIL)
+    assert _text(found.nominal_last_day) == nominal
+    assert ("K14" in found.basis) is (nominal == "2021-12-02")
+
+
+def test_a_courts_own_festival_rolls_there() -> None:
+    local = {"version": "1", "days": [{"date": "2025-09-16", "festival": "那达慕"}]}
+    here = PeriodLaw(
+        catalogue=CN.catalogue,
+        calendar=read_local("local", local, CN.calendar),
+        knobs=CN.knobs,
+        settings=CN.settings,
+    )
+    assert ends("ANSWER_1", service("2025-09-01"), here) == ("2025-09-16", "2025-09-17", None)
+
+
+# --- instants and hours ----------------------------------------------------------------------------------------------
+
+
+def shanghai(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo("Asia/Shanghai"))
+
+
+@given(st.datetimes(datetime(2010, 1, 2), datetime(2026, 12, 1)), st.sampled_from(ZONES))  # noqa: DTZ001
+def test_an_instant_counts_at_its_day_at_the_court(naive: datetime, zone: str) -> None:
+    at = naive.replace(tzinfo=UTC)
+    day = at.astimezone(ZoneInfo("Asia/Shanghai")).date()
+    by_instant = Start(fact="service", at=at.astimezone(ZoneInfo(zone)), outcome="served")
+    assert compute("ANSWER_1", by_instant, CN, case=CIVIL) == compute(
+        "ANSWER_1", Start(fact="service", day=day, outcome="served"), CN, case=CIVIL
+    )
+
+
+@pytest.mark.parametrize(
+    ("at", "first", "last", "last_day"),
+    [
+        ("2025-09-16T09:40", "2025-09-16T10:00", "2025-09-18T10:00", "2025-09-18"),
+        ("2025-09-16T10:00", "2025-09-16T11:00", "2025-09-18T11:00", "2025-09-18"),
+        ("2025-09-16T10:00:00.000001", "2025-09-16T11:00", "2025-09-18T11:00", "2025-09-18"),
+        ("2025-09-16T10:59:59", "2025-09-16T11:00", "2025-09-18T11:00", "2025-09-18"),
+        ("2025-09-16T23:10", "2025-09-17T00:00", "2025-09-19T00:00", "2025-09-18"),
+        ("2025-09-16T00:00", "2025-09-16T01:00", "2025-09-18T01:00", "2025-09-18"),
+        ("2025-09-30T22:30", "2025-09-30T23:00", "2025-10-02T23:00", "2025-10-02"),  # a holiday: hours never roll
+    ],
+)
+def test_hours_count_from_the_next_full_one(at: str, first: str, last: str, last_day: str) -> None:
+    found = compute(
+        "PRESERVATION_RULING", Start(fact="application_received", at=shanghai(at).astimezone(UTC)), CN, case=CIVIL
+    )
+    assert (found.first_instant, found.last_instant) == (shanghai(first), shanghai(last))
+    assert found.last_instant is not None
+    assert found.last_instant.isoformat().endswith("+08:00")
+    assert found.nominal_last_day == found.last_day == date.fromisoformat(last_day)
+    assert found.first_day == shanghai(first).date()
+    assert {"PRES 4", "CPLI 125"} <= set(found.basis)
+
+
+def test_hours_without_a_time_of_day_do_not_start() -> None:
+    assert ends("PRESERVATION_RULING", start("application_received", "2025-09-16"))[2] == WhyNot.WRONG_START_FACT
+
+
+def test_hours_pass_as_they_are_where_clocks_change() -> None:
+    """48 hours over a change of the clocks are 48 hours, and full hours are those of the clock on the wall."""
+    tables = _tables("periods")
+    tables["periods"]["zone"] = "Europe/Berlin"
+    berlin = ZoneInfo("Europe/Berlin")
+    at = datetime(2025, 3, 29, 9, 40, tzinfo=berlin)
+    found = compute("PRESERVATION_RULING", Start(fact="application_received", at=at), edited(tables), case=CIVIL)
+    assert found.last_instant == datetime(2025, 3, 31, 11, 0, tzinfo=berlin)
+    tables["periods"]["zone"] = "Asia/Kathmandu"
+    kathmandu = ZoneInfo("Asia/Kathmandu")
+    at = datetime(2025, 9, 16, 9, 40, tzinfo=kathmandu)
+    found = compute("PRESERVATION_RULING", Start(fact="application_received", at=at), edited(tables), case=CIVIL)
+    assert found.last_instant == datetime(2025, 9, 18, 10, 0, tzinfo=kathmandu)
+
+
+# --- acts ------------------------------------------------------------------------------------------------------------
+
+APPEAL = compute("APPEAL_JUDGMENT", service("2025-09-16"), CN, case=CIVIL)
+LAST = shanghai("2025-10-10T00:00")
+INSTANT = timedelta(microseconds=1)
+
+
+def verdict(means: str, at: datetime, arrives_at: datetime | None = None, **knobs: str) -> bool | str | None:
+    return in_time(Act(id="q", means=means, at=at, arrives_at=arrives_at), APPEAL, CN.with_knobs(knobs))
+
+
+@pytest.mark.parametrize("means", ["post", "e_filing"])
+def test_until_midnight_of_the_last_day(means: str) -> None:
+    assert verdict(means, LAST - INSTANT) is True
+    assert verdict(means, LAST) is False
+    assert verdict(means, (LAST - INSTANT).astimezone(UTC)) is True
+    assert verdict(means, LAST.astimezone(ZoneInfo("America/New_York"))) is False
+    assert verdict(means, LAST - timedelta(days=300)) is True
+
+
+def test_the_way_of_a_letter_takes_as_long_as_it_takes() -> None:
+    assert verdict("post", LAST - INSTANT, LAST + timedelta(days=90)) is True
+    assert verdict("post", LAST, LAST + timedelta(days=1)) is False
+
+
+@pytest.mark.parametrize("value", ["review", "accept"])
+def test_a_courier_is_no_post(value: str) -> None:
+    late = True if value == "accept" else "review"
+    assert verdict("courier", LAST - INSTANT, LAST - INSTANT, K19=value) is True
+    assert verdict("courier", LAST - timedelta(days=1), LAST, K19=value) == late
+    assert verdict("courier", LAST - timedelta(days=1), LAST + timedelta(days=2), K19=value) == late
+    assert verdict("courier", LAST - timedelta(days=1), K19=value) == late
+    assert verdict("courier", LAST, LAST + timedelta(days=1), K19=value) is False
+    assert verdict("courier", LAST, K19=value) is False
+
+
+def test_the_hour_of_closing_is_for_electronic_filing_on_the_last_day() -> None:
+    closing = shanghai("2025-10-09T17:30")
+    for at, expected in ((closing - INSTANT, True), (closing, False), (LAST - INSTANT, False)):
+        assert verdict("e_filing", at, K16="17:30") is expected
+    assert verdict("e_filing", shanghai("2025-10-08T23:59"), K16="17:30") is True
+    assert verdict("e_filing", shanghai("2025-10-09T00:00"), K16="00:00") is False
+    assert verdict("e_filing", shanghai("2025-10-08T23:59"), K16="00:00") is True
+    assert verdict("post", closing, K16="17:30") is True
+    assert verdict("courier", closing, closing, K16="17:30") is True
+    assert verdict("e_filing", LAST - INSTANT, K16="24:00") is True
+
+
+def test_an_act_against_hours_is_compared_with_their_end() -> None:
+    begins = Start(fact="application_received", at=shanghai("2025-09-16T09:40"))
+    hours = compute("PRESERVATION_RULING", begins, CN, case=CIVIL)
+    law = CN.with_knobs({"K16": "08:00"})
+    for means in ("post", "e_filing"):
+        assert in_time(Act(id="q", means=means, at=shanghai("2025-09-18T09:59:59")), hours, law) is True
+        assert in_time(Act(id="q", means=means, at=shanghai("2025-09-18T10:00:01")), hours, law) is False
+
+
+def test_without_an_end_nothing_is_in_time_or_late() -> None:
+    none = compute("ANSWER_1", service(None, "pending"), CN, case=CIVIL)
+    assert in_time(Act(id="q", means="post", at=LAST), none, CN) is None
+
+
+@given(st.datetimes(datetime(2025, 10, 8), datetime(2025, 10, 11)), st.sampled_from(ZONES))  # noqa: DTZ001
+def test_a_postmark_counts_at_the_courts_day_wherever_it_was_made(naive: datetime, zone: str) -> None:
+    at = naive.replace(tzinfo=UTC)
+    day = at.astimezone(ZoneInfo("Asia/Shanghai")).date()
+    assert verdict("post", at.astimezone(ZoneInfo(zone))) is (day <= date(2025, 10, 9))
+
+
+# --- all parties -----------------------------------------------------------------------------------------------------
+
+
+def party(day: str | None, outcome: str = "served", *, home: bool = True, id_: str = "p") -> Party:
+    return Party(id=id_, prc_domicile=home, start=service(day, outcome))
+
+
+def final(*parties: Party, code: str = "FINALITY_JUDGMENT", case_kind: str = "civil") -> Period:
+    return finality(code, parties, CN, case=Case(kind=case_kind))
+
+
+def test_the_latest_appeal_period_decides() -> None:
+    found = final(party("2025-09-10"), party("2025-09-18"), party("2025-09-01", home=False), party("2025-09-02"))
+    assert (found.last_day, found.nominal_last_day, found.why_not) == (date(2025, 10, 9), None, None)
+    assert final(party("2025-09-10"), party("2025-09-12")).last_day == date(2025, 9, 28)
+    assert final(party("2025-09-12"), party("2025-09-10")).last_day == date(2025, 9, 28)
+    assert final(party("2025-09-10"), code="FINALITY_RULING").last_day == date(2025, 9, 22)
+    assert final(party("2025-09-10"), case_kind="criminal").last_day == date(2025, 9, 22)
+    assert final(party("2025-09-09"), case_kind="criminal", code="FINALITY_RULING").last_day == date(2025, 9, 15)
+    assert [name for name, _ in found.parts] == ["p"] * 4
+    assert {"CPLI 244", "CPL 171", "CPL 85(3)"} <= set(found.basis)
+
+
+@pytest.mark.parametrize(
+    ("others", "why"),
+    [
+        ([party(None, "pending")], WhyNot.RECIPIENT_NOT_SERVED),
+        ([party(None, "not_served")], WhyNot.RECIPIENT_NOT_SERVED),
+        ([party("2025-09-01", "annulled")], WhyNot.RECIPIENT_NOT_SERVED),
+        ([party(None, "review")], WhyNot.RECIPIENT_NOT_SERVED),
+        ([party("2031-09-01")], WhyNot.NO_CALENDAR_DATA),
+        ([party("2031-09-01"), party(None, "pending")], WhyNot.RECIPIENT_NOT_SERVED),
+        ([Party(id="x", prc_domicile=True, start=start("sent", "2025-09-01"))], WhyNot.WRONG_START_FACT),
+        (
+            [party(None, "pending"), Party(id="x", prc_domicile=True, start=start("sent", "2025-09-01"))],
+            WhyNot.WRONG_START_FACT,
+        ),
+    ],
+)
+def test_one_missing_service_blocks_finality(others: list[Party], why: WhyNot) -> None:
+    for parties in ([party("2025-09-10", "presumed"), *others], [*others, party("2025-09-10")]):
+        found = final(*parties)
+        assert (found.why_not, found.last_day, found.provisional, found.expiry) == (why, None, False, None)
+
+
+def test_finality_is_provisional_if_one_service_is() -> None:
+    assert not final(party("2025-09-10"), party("2025-09-11", "deemed")).provisional
+    assert final(party("2025-09-10", "presumed"), party("2025-09-18")).provisional
+    assert final(party("2025-09-10"), party("2025-09-18", "review")).provisional
+
+
+def test_an_act_is_compared_with_the_latest_end() -> None:
+    found = final(party("2025-09-10"), party("2025-09-18"))
+    assert in_time(Act(id="q", means="post", at=LAST - INSTANT), found, CN) is True
+    assert in_time(Act(id="q", means="post", at=LAST), found, CN) is False
+
+
+@given(st.lists(st.tuples(known, st.booleans()), min_size=1, max_size=5))
+def test_no_party_may_still_appeal_when_it_is_final(services: list[tuple[date, bool]]) -> None:
+    parties = [
+        Party(id=str(n), prc_domicile=home, start=Start(fact="service", day=day, outcome="served"))
+        for n, (day, home) in enumerate(services)
+    ]
+    found = final(*parties)
+    each = [compute("APPEAL_JUDGMENT", p.start, CN, case=CIVIL, prc_domicile=p.prc_domicile).last_day for p in parties]
+    if None in each:
+        assert found.why_not == WhyNot.NO_CALENDAR_DATA
+    else:
+        assert found.last_day == max(day for day in each if day)
+        assert found == final(*parties) == finality("FINALITY_JUDGMENT", tuple(parties), CN, case=CIVIL)
+        assert final(*reversed(parties)).last_day == found.last_day
+
+
+# --- a lawyer edits the rulebook -------------------------------------------------------------------------------------
+
+
+def _tables(name: str) -> dict[str, Any]:
+    file = rulebooks.SHIPPED / "rules" / "cn" / f"{name}.toml"
+    return tomllib.loads(file.read_text(encoding="utf-8"))
+
+
+def _calendar_files() -> dict[str, dict[str, Any]]:
+    folder = rulebooks.SHIPPED / "calendars" / "cn"
+    return {file.name: tomllib.loads(file.read_text(encoding="utf-8")) for file in folder.glob("*.toml")}
+
+
+def edited(periods: dict[str, Any] | None = None, calendars: dict[str, Any] | None = None) -> PeriodLaw:
+    return PeriodLaw(
+        catalogue=read_catalogue("periods.toml", copy.deepcopy(periods or _tables("periods")), CN.knobs),
+        calendar=read_calendar(calendars or _calendar_files()),
+        knobs=CN.knobs,
+        settings=CN.settings,
+    )
+
+
+def test_a_new_notice_length_from_a_date_on() -> None:
+    tables = _tables("periods")
+    notice = next(row for row in tables["period"] if row["code"] == "NOTICE_DOM")
+    notice["lengths"][-1]["valid_to"] = date(2026, 6, 30)
+    notice["lengths"].append({"n": 20, "unit": "day", "valid_from": date(2026, 7, 1), "sources": ["CPL 95 (2026)"]})
+    law = edited(tables)
+    assert ends("NOTICE_DOM", start("last_publication", "2026-06-30"), law)[0] == "2026-07-30"
+    assert ends("NOTICE_DOM", start("last_publication", "2026-07-01"), law)[0] == "2026-07-21"
+    old = start("last_publication", "2021-10-01")
+    assert compute("NOTICE_DOM", old, law, case=CIVIL) == compute("NOTICE_DOM", old, CN, case=CIVIL)
+
+
+def test_a_new_make_up_day() -> None:
+    files = _calendar_files()
+    assert ends("ANSWER_1", service("2025-06-06"), edited()) == ("2025-06-21", "2025-06-23", None)
+    row = {"date": date(2025, 6, 21), "kind": "make_up", "festival": "端午节"}
+    files["2025.toml"]["days"].append(row)
+    law = edited(calendars=files)
+    assert ends("ANSWER_1", service("2025-06-06"), law) == ("2025-06-21", "2025-06-21", None)
+    assert law.calendar.version != CN.calendar.version
+    assert ends("ANSWER_1", service("2025-06-06"), law.with_knobs({"K15": "no"}))[1] == "2025-06-23"
+
+
+def test_the_gazette_of_a_new_year_answers_what_could_not_be_told() -> None:
+    files = _calendar_files()
+    new_year = {"date": date(2027, 1, 1), "kind": "off", "festival": "元旦"}
+    files["2027.toml"] = {"year": 2027, "version": "2027-1", "days": [new_year]}
+    law = edited(calendars=files)
+    assert ends("ANSWER_1", service("2026-12-17"))[2] == WhyNot.NO_CALENDAR_DATA
+    assert ends("ANSWER_1", service("2026-12-17"), law) == ("2027-01-01", "2027-01-04", None)
+    assert law.calendar.version.startswith("2027-1+")
+
+
+def test_a_period_of_a_courts_own() -> None:
+    tables = _tables("periods")
+    tables["period"].append(
+        {
+            "code": "PAY_FEES",
+            "name_zh": "缴费期限",
+            "name_en": "payment of fees",
+            "starts": ["notice_received"],
+            "rolls": True,
+            "lengths": [{"n": 7, "unit": "day", "sources": ["FEES 22"]}],
+        }
+    )
+    assert ends("PAY_FEES", start("notice_received", "2025-09-01"), edited(tables))[1] == "2025-09-08"
