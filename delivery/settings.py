@@ -7,6 +7,7 @@ wiring gives them to the adapter that they name.
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,6 +15,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+_CODE = re.compile(r"[A-Za-z0-9_-]{1,60}")
+"""A court's code is a file name, a part of a NATS subject and of an address."""
 
 HTTP_PORT = "SONGDA_HTTP_PORT"
 NATS_PORT = "SONGDA_NATS_PORT"
@@ -126,6 +130,9 @@ class _Reading:
             counterparts=self._table("counterparts"),
         )
         self._check_unknown()
+        if settings.self_made and len(settings.courts) > 1:
+            says = "its secret and its clerks have one name each in the data folder, and a second court would take them"
+            self._faults.append(f"/court/1: self_made makes the accounts of one court: {says}")
         if settings.rehearsal_start and settings.rehearsal_start.tzinfo is None:
             self._faults.append("/rehearsal/start: an instant with its offset, such as 2025-09-16T09:30:00+08:00")
         return settings, [f"{self._path}: {fault}" for fault in self._faults]
@@ -172,7 +179,10 @@ class _Reading:
         if not isinstance(rows, list) or not rows:
             self._faults.append("/court: at least one [[court]] with code, name_zh, name_en, phone")
             return ()
-        return tuple(court for index, row in enumerate(rows) if (court := self._court(index, row)))
+        courts = tuple(court for index, row in enumerate(rows) if (court := self._court(index, row)))
+        if len({court.code for court in courts}) < len(courts):
+            self._faults.append("/court: each court needs a code of its own")
+        return courts
 
     def _table(self, name: str) -> dict[str, Any]:
         table = self._tables.get(name, {})
@@ -190,6 +200,9 @@ class _Reading:
         self._faults += [f"/court/{index}/{name}: a text is needed" for name in missing]
         self._faults += [f"/court/{index}/{name}: no such setting" for name in row if name not in fields]
         if missing or any(name not in fields for name in row):
+            return None
+        if not _CODE.fullmatch(row["code"]):
+            self._faults.append(f"/court/{index}/code: letters, digits, hyphen and underscore, at most 60")
             return None
         return CourtSettings(**row)
 

@@ -19,7 +19,7 @@ from tests.servers import PROJECT
 
 CASE = PROJECT / "config" / "demo" / "case.json"
 PAPERS = ("--document", f"d1={CASE.with_name('summons.pdf')}", "--document", f"d2={CASE.with_name('complaint.pdf')}")
-COMMANDS = ("demo", "serve", "work", "submit", "show", "route", "migrate", "check-config")
+COMMANDS = ("demo", "serve", "work", "submit", "show", "route", "period", "migrate", "check-config")
 
 
 @dataclass(frozen=True)
@@ -197,6 +197,28 @@ def test_mistakes_of_a_settings_file_are_told_at_once(tmp_path: Path) -> None:
         ):
             assert place in said.stderr, said.stderr
     assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(
+    ("code", "fault"),
+    [
+        ("632802", "/court/1: self_made makes the accounts of one court"),
+        ("632801", "/court: each court needs a code of its own"),
+        ("../keys", "/court/1/code: letters, digits"),
+    ],
+)
+def test_a_second_court_that_would_take_the_accounts_of_the_first(code: str, fault: str, tmp_path: Path) -> None:
+    shutil.copytree(PROJECT / "config" / "rules", tmp_path / "rules")
+    second = {"code": code, "name_zh": "邻近县人民法院", "name_en": "People's Court of Linjin", "phone": "0000-5550099"}
+    table = "".join(f"{name} = {json.dumps(value, ensure_ascii=False)}\n" for name, value in second.items())
+    local = (PROJECT / "config" / "local.toml").read_text()
+    file = tmp_path / "courts.toml"
+    file.write_text(f"{local}\n[[court]]\n{table}")
+    for said in (songda("check-config", file), songda("serve", "--config", file, SONGDA_DATA=str(tmp_path / "data"))):
+        assert (said.returncode, f"{file}: {fault}" in said.stderr) == (2, True), said.stderr
+    assert not (tmp_path / "data").exists()
+    file.write_text(file.read_text().replace("self_made = true", "self_made = false"))
+    assert songda("check-config", file).returncode == (0 if code == "632802" else 2)
 
 
 @pytest.mark.parametrize("name", ["local", "demo", "production.example"])
