@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from adapters.simulated import parse_script
-from delivery import channel_settings, keyring
+from delivery import channel_settings, keyring, rulebooks
 from delivery.core.rulebook import RulebookBroken
+from delivery.core.tables import TablesBroken
 from delivery.settings import Settings, SettingsWrong, read
 
 ON_LOOPBACK = {"host": "127.0.0.1", "port": 1, "url": "http://127.0.0.1:1"}
@@ -17,7 +18,7 @@ ON_LOOPBACK = {"host": "127.0.0.1", "port": 1, "url": "http://127.0.0.1:1"}
 def checked(path: Path) -> Settings:
     """The settings of the file, checked with its channels, counterparts and rulebook. Raises SettingsWrong, OSError."""
     settings, faults = read(path)
-    more = [*_journal(settings), *_channels(settings), *_counterparts(settings), *_rules(settings)]
+    more = [*_journal(settings), *_channels(settings), *_counterparts(settings), *_rules(settings), *_periods(settings)]
     faults += [f"{path}: {fault}" for fault in more]
     if faults:
         raise SettingsWrong(faults)
@@ -67,3 +68,12 @@ def _rules(settings: Settings) -> Iterator[str]:
         keyring.rules_of(settings)
     except (RulebookBroken, OSError, ValueError) as wrong:
         yield f"/rules/book: {wrong}"
+
+
+def _periods(settings: Settings) -> Iterator[str]:
+    try:
+        rulebooks.period_law(settings.path.parent, settings.rulebook)
+    except FileNotFoundError:
+        return  # a rulebook may have no periods; one that is not there is told by _rules
+    except TablesBroken as broken:
+        yield from (f"/rules/book: {fault}" for fault in broken.faults)

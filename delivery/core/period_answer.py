@@ -66,6 +66,7 @@ def explanation(period: Period, catalogue: Catalogue) -> dict[str, Any]:
         "steps": [step._asdict() for step in steps(period, catalogue)],
     }
     if period.parts:
+        found["effective_on"] = _day(period.effective_on)
         found["parties"] = {
             name: {"last_day": _day(part.last_day), "error": part.why_not, "basis": list(part.basis)}
             for name, part in period.parts
@@ -107,7 +108,10 @@ def _counted(period: Period) -> Iterator[Words]:
 def _of_all(period: Period) -> Iterator[Words]:
     for name, part in period.parts:
         yield Words(f"{name}：上诉期至 {part.last_day}", f"{name}: may appeal until {part.last_day}")
-    yield Words(f"以最后届满者为准：{period.last_day}", f"The latest counts: {period.last_day}")
+    yield Words(
+        f"以最后届满者为准：{period.last_day}；无人上诉的，{period.effective_on} 生效",
+        f"The latest counts: {period.last_day}. If nobody appeals, it takes effect on {period.effective_on}",
+    )
 
 
 def _rolled(period: Period) -> Words:

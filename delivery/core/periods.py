@@ -137,6 +137,11 @@ class Period:
     unusual: bool = False
     parts: tuple[tuple[str, Period], ...] = ()
 
+    @property
+    def effective_on(self) -> date | None:
+        """Of a finality: the day on which the judgment takes effect, if nobody appeals (R10)."""
+        return self.last_day + ONE_DAY if self.parts and self.last_day else None
+
 
 class _CannotEnd(Exception):
     def __init__(self, why: WhyNot) -> None:

@@ -481,6 +481,9 @@ def test_the_latest_appeal_period_decides() -> None:
     assert final(party("2025-09-10"), case_kind="criminal").last_day == date(2025, 9, 22)
     assert final(party("2025-09-09"), case_kind="criminal", code="FINALITY_RULING").last_day == date(2025, 9, 15)
     assert [name for name, _ in found.parts] == ["p"] * 4
+    assert found.effective_on == date(2025, 10, 10)
+    assert compute("ANSWER_1", service("2025-09-01"), CN, case=CIVIL).effective_on is None
+    assert final(party(None, "pending")).effective_on is None
     assert {"CPLI 244", "CPL 171", "CPL 85(3)"} <= set(found.basis)
 
 

@@ -81,6 +81,30 @@ def test_hours_have_an_instant(tmp_path: Path) -> None:
     assert found["explanation"]["steps"][2]["en"] == "It lasts 48 hours, until 2025-09-18T10:00:00+08:00"
 
 
+def test_a_finality_names_each_party_and_the_day_it_takes_effect(tmp_path: Path) -> None:
+    scenario = next(each for each in GIVEN if each["id"] == "T07")
+    explanation = answers(songda("period", written(tmp_path, scenario)).stdout)[0]["explanation"]
+    assert explanation["effective_on"] == "2025-10-10"
+    assert {name: part["last_day"] for name, part in explanation["parties"].items()} == {
+        "p1": "2025-09-25",
+        "p2": "2025-10-09",
+    }
+    assert [step["en"] for step in explanation["steps"]][1:4] == [
+        "p1: may appeal until 2025-09-25",
+        "p2: may appeal until 2025-10-09",
+        "The latest counts: 2025-10-09. If nobody appeals, it takes effect on 2025-10-10",
+    ]
+
+
+def test_check_config_reads_the_periods_too(config: Path) -> None:
+    shutil.copy(PROJECT / "config" / "local.toml", config)
+    edit(config.parent / "rules" / "cn" / "periods.toml", 'unit = "day"', 'unit = "week"')
+    edit(config.parent / "calendars" / "cn" / "2025.toml", 'kind = "off"', 'kind = "on"')
+    said = songda("check-config", config)
+    assert said.returncode == 2
+    assert "/rules/book: cn/periods.toml: /period/0/lengths/0/unit: " in said.stderr
+
+
 def test_what_is_wrong_is_told_and_the_others_are_answered(tmp_path: Path) -> None:
     file = written(tmp_path, [ONE, {**ONE, "period": "NONE", "x": 1}, 7, GIVEN[1]])
     said = songda("period", file)
