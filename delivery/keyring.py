@@ -8,14 +8,13 @@ from __future__ import annotations
 import base64
 import os
 import secrets
-import tomllib
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from delivery.clock import COURT_ZONE
-from delivery.core import rulebook
+from delivery.core.rulebook import Rulebook
+from delivery.rulebooks import rulebook_of
 from delivery.settings import CourtSettings, Settings
 from signing.keys import OpenedKeys, make_key_file, open_key_file
 
@@ -44,14 +43,26 @@ def sample(name: str) -> str:
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """A new file that only this user can read; it appears whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    """A new file that only this user can read; it appears whole or not at all, and is there after a power failure."""
+    if not path.parent.is_dir():
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _sync(path.parent.parent)
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
     draft.replace(path)
+    _sync(path.parent)
+
+
+def _sync(folder: Path) -> None:
+    """A name lasts when its folder has been written (fsync(2))."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _kind(name: str) -> str:
@@ -91,17 +102,9 @@ def _publish_certificate(settings: Settings, court: CourtSettings, certificate: 
     (settings.data / name).write_bytes(certificate)
 
 
-def rules_of(settings: Settings) -> rulebook.Rulebook:
+def rules_of(settings: Settings) -> Rulebook:
     """The rulebook beside the settings file. Raises RulebookBroken, FileNotFoundError."""
-    folder = settings.path.parent / "rules" / settings.rulebook
-    files = sorted(folder.glob("*.toml"))
-    if not files:
-        raise FileNotFoundError(f"{folder}: no rulebook there")
-    tables: dict[str, Any] = {}
-    for file in files:
-        for name, value in tomllib.loads(file.read_text(encoding="utf-8")).items():
-            tables[name] = [*tables.get(name, []), *value] if name == "rule" else value
-    return rulebook.load(tables)
+    return rulebook_of(settings.path.parent, settings.rulebook)
 
 
 def webhook_secret(settings: Settings) -> str:

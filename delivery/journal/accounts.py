@@ -74,10 +74,9 @@ class Accounts(Store):
         row = await self._row(select(clients).where(clients.c.court == court, clients.c.client == client))
         return None if row is None else Client(**row._mapping)
 
-    async def clients(self, court: str | None = None) -> list[Client]:
-        """Of one court, or of all."""
-        query = select(clients).order_by(clients.c.court, clients.c.client)
-        rows = await self._rows(query if court is None else query.where(clients.c.court == court))
+    async def clients(self, client: str) -> list[Client]:
+        """Those of that id: each court may have one."""
+        rows = await self._rows(select(clients).where(clients.c.client == client).order_by(clients.c.court))
         return [Client(**row._mapping) for row in rows]
 
     async def put_clerk(self, clerk: Clerk) -> None:

@@ -31,8 +31,11 @@ async def client_of(request: web.Request, journal: Journal) -> Client:
     if given is None:
         raise _unauthorized()
     presented = hash_secret(given["secret"])
-    known = [client for client in await journal.clients() if client.client == given["client"]]
-    proven = [client for client in known if hmac.compare_digest(client.secret_hash, presented)]
+    proven = [
+        client
+        for client in await journal.clients(given["client"])
+        if hmac.compare_digest(client.secret_hash, presented)
+    ]
     if len(proven) != 1:
         raise _unauthorized()
     return proven[0]
