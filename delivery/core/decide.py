@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from delivery.core.effect import is_final
 from delivery.core.events import TAKING_BACK
@@ -27,7 +27,7 @@ from delivery.core.progress import (
 )
 from delivery.core.routing import within_hours
 from delivery.core.rulebook import Rulebook
-from delivery.core.tasks import BY_PAGES, wanted_tasks
+from delivery.core.tasks import BY_PAGES, FAILURES_IN_A_ROW, failing_tasks, wanted_after_withdrawal, wanted_tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +103,11 @@ class Cancel:
     attempt: str
 
 
+@dataclass(frozen=True, slots=True)
+class Recover:
+    """Steps had failed, and now everything has been carried out: put that on record."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wait:
     """Nothing to do until then, or until news (None)."""
@@ -122,6 +127,7 @@ Step = (
     | Conclude
     | Prove
     | Cancel
+    | Recover
     | Wait
 )
 
@@ -148,8 +154,29 @@ def state_of(delivery: Delivery) -> State:
 
 def next_step(delivery: Delivery, book: Rulebook, now: datetime, *, inquirable: frozenset[str]) -> Step:
     """The one thing to do now. `inquirable`: the channels whose provider can be asked whether it took an attempt."""
+    step = _next(delivery, book, now, inquirable)
+    return Recover() if isinstance(step, Wait) and delivery.failures else step
+
+
+def failure_is_news(delivery: Delivery) -> bool:
+    """Whether one more failure is put on record. Once a person knows of the row, each further one tells nothing new."""
+    return delivery.failures < FAILURES_IN_A_ROW
+
+
+def after_failure(delivery: Delivery, book: Rulebook, now: datetime) -> OpenTask | Wait:
+    """What follows when a step could not be carried out: a person is told of a long row, and it is tried again, ever
+    less often. Looks at little, because what fails may be the deciding itself.
+    """
+    for task in failing_tasks(delivery, book, now):
+        if not _is_open(delivery, task):
+            return OpenTask(task=task)
+    longest = timedelta(seconds=book.retry_delays[-1])
+    return Wait(until=now + (book.retry_delay(delivery.failures) if failure_is_news(delivery) else longest))
+
+
+def _next(delivery: Delivery, book: Rulebook, now: datetime, inquirable: frozenset[str]) -> Step:
     if delivery.withdrawn_at:
-        return _after_withdrawal(delivery)
+        return _after_withdrawal(delivery, book, now, inquirable)
     if not delivery.sealed:
         return Seal()
     if delivery.route is None:
@@ -158,7 +185,7 @@ def next_step(delivery: Delivery, book: Rulebook, now: datetime, *, inquirable: 
     step = (
         _conclusion(here)
         or _task_change(delivery, tuple(wanted_tasks(here)))
-        or _doubt(here, inquirable)
+        or _doubt(delivery, book, now, inquirable)
         or _renewal(here)
         or _sending(here)
     )
@@ -172,13 +199,24 @@ def _woken_by(coming: tuple[Fact, ...], step: Step) -> Step:
     return Wait(until=min(step.until or coming[0].at, coming[0].at))
 
 
-def _after_withdrawal(delivery: Delivery) -> Step:
-    if delivery.tasks:
-        return CloseTask(task=delivery.tasks[0].id, reason="the delivery was withdrawn")
+def _after_withdrawal(delivery: Delivery, book: Rulebook, now: datetime, inquirable: frozenset[str]) -> Step:
+    """Nothing new is sent. What was taken is taken back where that is possible, and what may have been is asked about
+    first: a letter that nobody asked about would travel on.
+    """
+    wanted = tuple(wanted_after_withdrawal(delivery, book, now, inquirable))
+    return (
+        _task_change(delivery, wanted, kept=frozenset(), because="the delivery was withdrawn")
+        or _taking_back(delivery)
+        or _doubt(delivery, book, now, inquirable)
+        or Wait(until=None)
+    )
+
+
+def _taking_back(delivery: Delivery) -> Step | None:
     for attempt in delivery.attempts:
         if attempt.answer == "taken" and not attempt.words.startswith(TAKING_BACK):
             return Cancel(attempt=attempt.id)
-    return Wait(until=None)
+    return None
 
 
 def _conclusion(here: Situation) -> Step | None:
@@ -196,39 +234,48 @@ def _verdicts(effects: tuple[tuple[str, Effect], ...]) -> list[tuple[object, ...
     return [(document, effect.outcome, effect.effective_date, effect.grounds) for document, effect in effects]
 
 
-def _task_change(delivery: Delivery, wanted: tuple[Task, ...]) -> Step | None:
-    open_ids = {task.id for task in delivery.tasks}
+def _task_change(
+    delivery: Delivery,
+    wanted: tuple[Task, ...],
+    *,
+    kept: frozenset[str] = BY_PAGES,
+    because: str = "later facts answered it",
+) -> Step | None:
     wanted_ids = {task.id for task in wanted}
     for task in wanted:
-        if task.id not in open_ids:
+        if not _is_open(delivery, task):
             return OpenTask(task=task)
     for task in delivery.tasks:
-        if task.id not in wanted_ids and task.kind not in BY_PAGES:
-            return CloseTask(task=task.id, reason="later facts answered it")
+        if task.id not in wanted_ids and task.kind not in kept:
+            return CloseTask(task=task.id, reason=because)
     return None
+
+
+def _is_open(delivery: Delivery, task: Task) -> bool:
+    return any(known.id == task.id for known in delivery.tasks)
 
 
 # --- doubt -----------------------------------------------------------------------------------------------------------
 
 
-def _doubt(here: Situation, inquirable: frozenset[str]) -> Step | None:
+def _doubt(delivery: Delivery, book: Rulebook, now: datetime, inquirable: frozenset[str]) -> Step | None:
     """While an attempt is in doubt nothing new is sent on this delivery (design.md §5.3)."""
-    for attempt in here.delivery.attempts:
+    for attempt in delivery.attempts:
         if not attempt.open_question:
             continue
-        ask_at = attempt.retry_at or here.now
-        if attempt.channel in inquirable and ask_at <= here.now:
+        ask_at = attempt.retry_at or now
+        if attempt.channel in inquirable and ask_at <= now:
             return Inquire(attempt=attempt.id)
-        ends = doubt_ends(attempt, here.book)
+        ends = doubt_ends(attempt, book)
         if attempt.answer == "announced":
             # Announced and unanswered means that we died in between: the record shows a question.
             return AwaitReceipt(attempt=attempt.id, until=ends)
-        return Wait(until=_earliest(here, [ask_at, ends]))
+        return Wait(until=_earliest(now, [ask_at, ends]))
     return None
 
 
-def _earliest(here: Situation, instants: Iterable[datetime | None]) -> datetime | None:
-    return min((instant for instant in instants if instant and instant > here.now), default=None)
+def _earliest(now: datetime, instants: Iterable[datetime | None]) -> datetime | None:
+    return min((instant for instant in instants if instant and instant > now), default=None)
 
 
 # --- sending ---------------------------------------------------------------------------------------------------------
@@ -259,7 +306,7 @@ def _sending(here: Situation) -> Step:
     if address := again(here):
         return _not_before(here, _send(here, address), here.now)
     if waiting or on_hold(here):
-        return Wait(until=_earliest(here, [patience_ends(here), *(until for _, until in waiting)]))
+        return Wait(until=_earliest(here.now, [patience_ends(here), *(until for _, until in waiting)]))
     step = untried(here)
     if step is None:
         return Wait(until=None)  # a task is open: see tasks.py

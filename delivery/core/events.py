@@ -59,6 +59,12 @@ class AttemptAnnounced(Event):
     role: str = "service"
 
 
+STEP_FAILED = "step_failed"
+"""The kind of the task about a delivery that we cannot work on."""
+
+UNANSWERED = frozenset({"announced", "in_doubt", "deferred"})
+"""Answers of an attempt that may still become another without anybody sending anew: a person may give such a one up."""
+
 TAKING_BACK = "withdrawal:"
 """How the words of an `AttemptTaken` begin that tells how taking the attempt back went, after a withdrawal."""
 
@@ -150,6 +156,21 @@ class TaskClosed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StepFailed(Event):
+    """We could not carry out the next step. `step` and `fault` are names of classes of ours or of a library: the words
+    of a fault may repeat a name, an address, a link.
+    """
+
+    step: str
+    fault: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recovered(Event):
+    """After failures, everything that was due has been carried out again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Concluded(Event):
     """Every document has a firm answer. `effects`: pairs of document id and effect. A later one that differs is a
     revision.
@@ -189,6 +210,8 @@ ALL: tuple[type[Event], ...] = (
     RenewalAsked,
     TaskOpened,
     TaskClosed,
+    StepFailed,
+    Recovered,
     Concluded,
     ProofIssued,
     Withdrawn,
@@ -362,10 +385,22 @@ def _(event: TaskClosed, delivery: Delivery) -> Delivery:
         return delivery
     rest = tuple(other for other in delivery.tasks if other.id != event.task)
     delivery = replace(delivery, tasks=rest, closed_tasks=(*delivery.closed_tasks, (task, event.decision)))
+    if task.kind == STEP_FAILED:
+        return replace(delivery, failures=0)  # somebody knows; the next row is a question of its own
     attempt = delivery.attempt(task.attempt or "")
-    if attempt is None or not attempt.open_question or event.decision not in ("send_again", "give_up"):
+    if attempt is None or attempt.answer not in UNANSWERED or event.decision not in ("send_again", "give_up"):
         return delivery
     return delivery.with_attempt(replace(attempt, answer="given_up", answered_at=event.at, retry_at=None))
+
+
+@_after.register
+def _(event: StepFailed, delivery: Delivery) -> Delivery:
+    return replace(delivery, failures=delivery.failures + 1, failed=f"{event.step}: {event.fault}")
+
+
+@_after.register
+def _(event: Recovered, delivery: Delivery) -> Delivery:
+    return replace(delivery, failures=0)
 
 
 @_after.register

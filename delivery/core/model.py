@@ -334,7 +334,7 @@ def attempt_id(delivery: str, address: str, number: int) -> str:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
     """One recipient's documents of one submission: the fold of its events (events.apply). `version` is the number of
-    the last event.
+    the last event. `failures`: how often in a row we could not carry out its next step; `failed`: the last of them.
     """
 
     id: str
@@ -360,6 +360,8 @@ class Delivery:
     proofs: tuple[tuple[str, str], ...] = ()
     proof_is_current: bool = False
     withdrawn_at: datetime | None = None
+    failures: int = 0
+    failed: str = ""
 
     def attempt(self, attempt: str) -> Attempt | None:
         return next((a for a in self.attempts if a.id == attempt), None)

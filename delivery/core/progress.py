@@ -54,7 +54,7 @@ def under_way(here: Situation) -> bool:
 def deferred(here: Situation) -> Iterator[tuple[Attempt, datetime]]:
     """Attempts that the provider asked to make later, and when; not where the law has come to forbid it since."""
     for attempt in here.delivery.attempts:
-        if attempt.answer == "deferred" and attempt.retry_at and not _forbidden(here, attempt.address):
+        if attempt.answer == "deferred" and attempt.retry_at and not forbidden(here, attempt.address):
             yield attempt, attempt.retry_at
 
 
@@ -96,7 +96,7 @@ def again(here: Situation) -> str | None:
     for task, decision in reversed(here.delivery.closed_tasks):
         attempt = here.delivery.attempt(task.attempt or "")
         if decision == "send_again" and attempt and last[attempt.address] == attempt.id:
-            return None if _forbidden(here, attempt.address) else attempt.address
+            return None if forbidden(here, attempt.address) else attempt.address
     return None
 
 
@@ -104,10 +104,11 @@ def untried(here: Situation) -> RouteStep | None:
     """The next step of the route; one that the law has come to forbid since it was planned is passed over."""
     tried = {attempt.address for attempt in here.delivery.attempts}
     steps = here.delivery.route.steps if here.delivery.route else ()
-    return next((step for step in steps if step.address not in tried and not _forbidden(here, step.address)), None)
+    return next((step for step in steps if step.address not in tried and not forbidden(here, step.address)), None)
 
 
-def _forbidden(here: Situation, address_id: str) -> bool:
+def forbidden(here: Situation, address_id: str) -> bool:
+    """Whether the law has come to forbid that address."""
     address = here.delivery.recipient.address(address_id)
     return forbidding(here.delivery, address, here.book, here.now) is not None
 

@@ -7,11 +7,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from delivery.core.effect import is_final, proposal
+from delivery.core.events import STEP_FAILED, UNANSWERED
 from delivery.core.model import Attempt, Delivery, Outcome, Task
-from delivery.core.progress import Situation, again, doubt_ends, goes_on, patience_ends, under_way, waits
+from delivery.core.progress import Situation, again, doubt_ends, forbidden, goes_on, patience_ends, under_way, waits
+from delivery.core.rulebook import Rulebook
+
+FAILURES_IN_A_ROW = 8
+"""After so many a person is told: some two hours by the rulebook's `retry_delays`, longer than a restart or a fault of
+a network lasts.
+"""
 
 PERSON = frozenset(
     {
@@ -38,9 +45,26 @@ BY_PAGES = frozenset({"not_me", "wrong_content", "second_factor_failed"})
 
 def wanted_tasks(here: Situation) -> Iterator[Task]:
     """Every task that should be open now. The same question has the same id, so that it is opened once."""
+    yield from failing_tasks(here.delivery, here.book, here.now)
+    yield from _put_off_tasks(here)
     yield from _news_tasks(here)
     decisions = [*_doubt_tasks(here), *_effect_tasks(here), *_letter_tasks(here)]
     yield from decisions or _last_resort(here)
+
+
+def wanted_after_withdrawal(
+    delivery: Delivery, book: Rulebook, now: datetime, inquirable: frozenset[str]
+) -> Iterator[Task]:
+    """What is left to a person then: what we cannot do, and a provider that could say whether it has the attempt and
+    does not. Where nobody can be asked there is nothing to do: the doubt stays on record, and a late receipt ends it.
+    """
+    yield from failing_tasks(delivery, book, now)
+    for attempt in delivery.attempts:
+        asked = attempt.channel in inquirable and attempt.answer == "in_doubt"
+        if asked and doubt_ends(attempt, book) <= now:
+            reason = f"the delivery was withdrawn, and whether {attempt.channel} took this attempt is not known"
+            about = f"withdrawn.{_named(attempt)}"
+            yield _new(delivery, book, now, "in_doubt", about, reason, proposed="give_up", attempt=attempt.id)
 
 
 def _task(
@@ -52,20 +76,61 @@ def _task(
     proposed: str | None = None,
     attempt: str | None = None,
 ) -> Task:
+    return _new(here.delivery, here.book, here.now, kind, about, reason, proposed=proposed, attempt=attempt)
+
+
+def _new(
+    delivery: Delivery,
+    book: Rulebook,
+    now: datetime,
+    kind: str,
+    about: str,
+    reason: str,
+    *,
+    proposed: str | None = None,
+    attempt: str | None = None,
+) -> Task:
     """A task's id tells what it is about, so that asking twice opens it once; a second round has the next number."""
-    stem = f"{here.delivery.id}.{kind}.{about}"
-    rounds = sum(1 for task, _ in here.delivery.closed_tasks if task.id.startswith(f"{stem}."))
-    owner, days = here.book.task_policy(kind)
+    stem = f"{delivery.id}.{kind}.{about}"
+    owner, days = book.task_policy(kind)
     return Task(
-        id=f"{stem}.{rounds + 1}",
+        id=f"{stem}.{_rounds(delivery, stem) + 1}",
         kind=kind,
         reason=reason,
-        opened_at=here.now,
-        due_at=here.now + timedelta(days=days),
+        opened_at=now,
+        due_at=now + timedelta(days=days),
         owner=owner,
         proposal=proposed,
         attempt=attempt,
     )
+
+
+def _rounds(delivery: Delivery, stem: str) -> int:
+    return sum(1 for task, _ in delivery.closed_tasks if task.id.startswith(f"{stem}."))
+
+
+# --- what does not get on --------------------------------------------------------------------------------------------
+
+
+def failing_tasks(delivery: Delivery, book: Rulebook, now: datetime) -> Iterator[Task]:
+    """What we fail to do again and again has an owner too (design.md §5.8). Looks at nothing that may itself be what
+    fails.
+    """
+    if delivery.failures >= FAILURES_IN_A_ROW:
+        reason = f"a fault of the service: {FAILURES_IN_A_ROW} times in a row the next step failed ({delivery.failed})"
+        yield _new(delivery, book, now, STEP_FAILED, "own", reason)
+
+
+def _put_off_tasks(here: Situation) -> Iterator[Task]:
+    """A provider that says "not now" for ever. It is tried on; a clerk who closes this is asked again as long after."""
+    for attempt in here.delivery.attempts:
+        if attempt.answer not in UNANSWERED or forbidden(here, attempt.address):
+            continue
+        rounds = 1 + _rounds(here.delivery, f"{here.delivery.id}.put_off.{_named(attempt)}")
+        put_off = attempt.tries if attempt.answer == "deferred" else attempt.tries - 1
+        if put_off >= FAILURES_IN_A_ROW * rounds:
+            reason = f"the provider of {attempt.channel} puts this attempt off again and again"
+            yield _task(here, "put_off", _named(attempt), reason, attempt=attempt.id)
 
 
 # --- what came in ----------------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "clerk_confirm": ("confirm", "reject"),
     "objection": ("confirm", "reject"),
     "in_doubt": ("send_again", "give_up"),
+    "put_off": ("done", "give_up"),
 }
 """The decisions that fit a kind of task; for all others: done, or where it is about what was sent, send that again."""
 

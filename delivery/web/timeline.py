@@ -137,6 +137,8 @@ def _details(event: Event, delivery: Delivery, book: Rulebook, text: Text) -> It
             yield "decision", text.word("decision", decision)
             yield "by", by_word(by, text)
             yield "reason", reason
+        case events.StepFailed(step=step, fault=fault):
+            yield "words", f"{step}: {fault}"
         case events.Concluded(effects=effects):
             titles = {document.id: document.title for document in delivery.documents}
             for document, effect in effects:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import traceback
-from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import reduce
 
 import structlog
 
@@ -24,10 +25,13 @@ from delivery.core.decide import (
     OpenTask,
     PlanRoute,
     Prove,
+    Recover,
     Seal,
     Send,
     Step,
     Wait,
+    after_failure,
+    failure_is_news,
     next_step,
 )
 from delivery.core.model import Delivery, Fact
@@ -44,6 +48,20 @@ asks.
 log = structlog.get_logger()
 
 
+@dataclass(slots=True)
+class Hand:
+    """A delivery in hand: as it is on record, what was decided since, and the step that is being taken."""
+
+    written: Delivery
+    pending: list[events.Event] = field(default_factory=list)
+    step: str = "next_step"
+
+    def taken(self) -> list[events.Event]:
+        """What is pending, to be written now. It is not tried twice: it may be what cannot be written."""
+        taken, self.pending = self.pending, []
+        return taken
+
+
 class Worker:
     """`slots`: deliveries in hand at the same time."""
 
@@ -51,7 +69,6 @@ class Worker:
         self._bench = bench
         self._slots = slots
         self._busy: set[asyncio.Task[None]] = set()
-        self._faults: dict[str, int] = {}
 
     @property
     def busy(self) -> int:
@@ -72,7 +89,7 @@ class Worker:
         free = self._slots - len(self._busy)
         claimed = await self._bench.journal.claim(free, LEASE) if free else []
         for delivery in claimed:
-            task = asyncio.create_task(self._guarded(delivery))
+            task = asyncio.create_task(advance_or_postpone(self._bench, delivery))
             self._busy.add(task)
             task.add_done_callback(self._busy.discard)
         if not claimed:
@@ -85,59 +102,87 @@ class Worker:
             return
         await self._bench.journal.wait_for_news(await self._bench.journal.next_due(), since=seen)
 
-    async def _guarded(self, delivery: Delivery) -> None:
-        try:
-            await advance(self._bench, delivery)
-            self._faults.pop(delivery.id, None)
-        except Exception as fault:  # noqa: BLE001 — one poisoned delivery must not stop the others
-            await self._postpone(delivery, fault)
 
-    async def _postpone(self, delivery: Delivery, fault: Exception) -> None:
-        """A fault of ours, or of the disk: tried again later, less and less often, and logged with its trace."""
-        count = self._faults[delivery.id] = self._faults.get(delivery.id, 0) + 1
-        # Where, not what: the words of an exception may repeat a name, an address, a link.
-        where = "".join(traceback.format_tb(fault.__traceback__)[-4:])
-        log.error("delivery_failed", delivery=delivery.id, fault=type(fault).__name__, where=where)
-        due = self._bench.clock.now() + self._bench.book.retry_delay(count)
-        await self._bench.journal.release(delivery.id, due_at=due)
+async def advance_or_postpone(bench: Bench, delivery: Delivery) -> None:
+    """Take a claimed delivery as far as it goes now. A fault of ours, or of the disk, is put on record and logged with
+    its trace, and the delivery is tried again later.
+    """
+    hand = Hand(delivery)
+    try:
+        await _take_on(bench, hand)
+    except Exception as fault:  # noqa: BLE001 — one poisoned delivery must not stop the others
+        await _postpone(bench, hand, fault)
 
 
 async def advance(bench: Bench, delivery: Delivery) -> None:
-    """Take a claimed delivery as far as it goes now, and release it."""
+    """Take a claimed delivery as far as it goes now, and release it. Raises what kept it from going on."""
+    await _take_on(bench, Hand(delivery))
+
+
+async def _take_on(bench: Bench, hand: Hand) -> None:
     while True:
         try:
-            await _advance(bench, delivery)
+            await _advance(bench, hand)
         except VersionConflict:
-            delivery = await bench.journal.delivery(delivery.id)  # news came in meanwhile: decide again
+            # News came in meanwhile: decide again.
+            hand.written, hand.pending = await bench.journal.delivery(hand.written.id), []
         else:
             return
 
 
-async def _advance(bench: Bench, delivery: Delivery) -> None:
-    written, pending = delivery, list[events.Event]()
+async def _advance(bench: Bench, hand: Hand) -> None:
+    delivery = hand.written
     while True:
+        hand.step = "next_step"
         step = next_step(delivery, bench.book, bench.clock.now(), inquirable=bench.inquirable)
+        hand.step = type(step).__name__
         if isinstance(step, Wait):
-            await _rest_until(bench, written, pending, step.until)
+            await _rest_until(bench, hand, step.until)
             return
         if isinstance(step, Send):
-            pending.append(perform.announcement(bench, step))
+            hand.pending.append(perform.announcement(bench, step))
             # The intent is on record before anybody outside is called. Dying after this line leaves a question.
-            written = delivery = await bench.journal.append(written, pending, due_at=bench.clock.now())
-            pending = []
+            delivery = await bench.journal.append(hand.written, hand.taken(), due_at=bench.clock.now())
+            hand.written = delivery
         event = await _carry_out(bench, delivery, step)
         delivery = events.apply(delivery, event)
-        pending.append(event)
+        hand.pending.append(event)
         if isinstance(step, Send | Inquire | Cancel):
-            written = delivery = await _keep_answer(bench, written, event)
-            pending = []
+            hand.pending = []
+            hand.written = delivery = await _keep_answer(bench, hand.written, event)
 
 
-async def _rest_until(bench: Bench, before: Delivery, pending: Sequence[events.Event], until: datetime | None) -> None:
-    if pending:
-        await bench.journal.append(before, pending, due_at=until, release=True)
+async def _rest_until(bench: Bench, hand: Hand, until: datetime | None) -> None:
+    if hand.pending:
+        await bench.journal.append(hand.written, hand.taken(), due_at=until, release=True)
     else:
-        await bench.journal.release(before.id, due_at=until)
+        await bench.journal.release(hand.written.id, due_at=until)
+
+
+async def _postpone(bench: Bench, hand: Hand, fault: Exception) -> None:
+    # Where, not what: the words of an exception may repeat a name, an address, a link.
+    where = "".join(traceback.format_tb(fault.__traceback__)[-4:])
+    log.error("delivery_failed", delivery=hand.written.id, step=hand.step, fault=type(fault).__name__, where=where)
+    try:
+        await _put_failure_on_record(bench, hand, fault)
+    except VersionConflict:
+        await bench.journal.release(hand.written.id, due_at=bench.clock.now())  # news came in meanwhile: it goes first
+    except Exception as second:  # noqa: BLE001 — the journal itself: the claim runs out, and it is tried again
+        log.error("not_postponed", delivery=hand.written.id, fault=type(second).__name__)  # noqa: TRY400 — may quote
+
+
+async def _put_failure_on_record(bench: Bench, hand: Hand, fault: Exception) -> None:
+    """With what was decided before it; looked at again later, less and less often."""
+    now, happened = bench.clock.now(), hand.taken()
+    delivery = reduce(events.apply, happened, hand.written)
+    if failure_is_news(delivery):
+        happened.append(events.StepFailed(at=now, step=hand.step, fault=type(fault).__name__))
+        delivery = events.apply(delivery, happened[-1])
+    while isinstance(step := after_failure(delivery, bench.book, now), OpenTask):
+        happened.append(events.TaskOpened(at=now, task=step.task))
+        delivery = events.apply(delivery, happened[-1])
+    hand.pending = happened
+    await _rest_until(bench, hand, step.until)
 
 
 async def _keep_answer(bench: Bench, before: Delivery, answer: events.Event) -> Delivery:
@@ -174,6 +219,8 @@ async def _carry_out(bench: Bench, delivery: Delivery, step: Step) -> events.Eve
             return events.TaskOpened(at=now, task=task)
         case CloseTask(task=task_id, reason=reason):
             return events.TaskClosed(at=now, task=task_id, decision="overtaken", by="songda", reason=reason)
+        case Recover():
+            return events.Recovered(at=now)
         case Conclude(effects=effects, revised=revised):
             return events.Concluded(at=now, effects=effects, revised=revised)
         case Wait():
