@@ -385,6 +385,7 @@ def _app(
         documents=bench.documents,
         courts=cards,
         book=bench.book,
+        channels={channel.name: channel for channel in bench.channels.values()},
         base_url=settings.base_url,
         rehearsal=settings.rehearsal,
     )

@@ -17,6 +17,7 @@ from delivery.journal.tables import raw_receipts, receipt_keys, references
 from delivery.journal.writing import Batch, Work
 
 State = Literal["new", "read", "orphan", "unclear"]
+_UNMATCHED: tuple[State, ...] = ("orphan", "unclear")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,12 +114,21 @@ class Receipts(Store):
 
     async def raw_receipt(self, receipt_id: str) -> RawReceipt:
         """Raises KeyError when there is none."""
+        return (await self.raw_row(receipt_id)).receipt
+
+    async def raw_row(self, receipt_id: str) -> RawRow:
+        """The receipt, and what became of it. Raises KeyError when there is none."""
         row = await self._row(select(raw_receipts).where(raw_receipts.c.id == receipt_id))
         if row is None:
             raise KeyError(receipt_id)
-        return _raw(row)
+        return _raw_row(row)
 
-    async def unmatched(self, limit: int, states: Iterable[State] = ("orphan", "unclear")) -> list[RawRow]:
+    async def unmatched_count(self) -> int:
+        """How many a clerk has to look at."""
+        count: int = await self._scalar(select(func.count()).where(raw_receipts.c.state.in_(_UNMATCHED)))
+        return count
+
+    async def unmatched(self, limit: int, states: Iterable[State] = _UNMATCHED) -> list[RawRow]:
         """What a clerk has to look at, the newest first."""
         wanted = raw_receipts.c.state.in_(list(states))
         rows = await self._rows(

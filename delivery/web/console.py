@@ -15,7 +15,7 @@ from delivery.core.decide import state_of
 from delivery.core.effect import document_effects
 from delivery.core.model import Delivery, Effect, Outcome, State, Task
 from delivery.core.words import OUTCOMES
-from delivery.web import decisions, exhibits, sessions, slip_page
+from delivery.web import decisions, exhibits, sessions, slip_page, unplaced
 from delivery.web.pages import CourtCard, see_other, static_routes
 from delivery.web.sayings import said, task_reason
 from delivery.web.sessions import Answer, Console, Desk, FormAnswer, signed_in, signed_in_form
@@ -49,6 +49,7 @@ def routes(console: Console) -> list[web.RouteDef]:
         page(one, _delivery),
         post(one + "/tasks/{task}", _decide),
         *exhibits.routes(page),
+        *unplaced.routes(page),
         page(one + "/slip", slip_page.ask),
         web.post(one + "/slip", signed_in(console, slip_page.enter)),
         page("/console/{rest:.*}", _nowhere),
@@ -65,7 +66,8 @@ async def _nowhere(desk: Desk) -> web.Response:
 
 async def _tasks(desk: Desk) -> web.Response:
     rows = await desk.console.journal.tasks(desk.clerk.court)
-    return desk.page("tasks", tasks=rows, now=desk.console.clock.now(), **_words(desk))
+    waiting = await unplaced.count(desk)
+    return desk.page("tasks", tasks=rows, unplaced=waiting, now=desk.console.clock.now(), **_words(desk))
 
 
 async def _deliveries(desk: Desk) -> web.Response:

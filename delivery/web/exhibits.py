@@ -6,12 +6,15 @@ Each look is recorded before anything is shown.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from urllib.parse import quote
 
 from aiohttp import web
 
 from delivery.core.events import FactRecorded, ReceiptReceived
 from delivery.core.model import Delivery, Document
+from delivery.core.ports import RawReceipt
 from delivery.journal.accounts import Look
+from delivery.journal.errors import HistoryBroken
 from delivery.web.pages import file_response
 from delivery.web.sessions import Answer, Desk
 from delivery.web.slips import media_type
@@ -32,19 +35,30 @@ def routes(page: Callable[[str, Answer], web.RouteDef]) -> Iterator[web.RouteDef
 
 
 async def of_this_court(desk: Desk) -> Delivery | None:
-    """The delivery in the address, if it is of the clerk's court; what is not does not exist for them."""
+    """The delivery in the address, if it is of the clerk's court; what is not does not exist for them.
+
+    Raises HistoryBroken.
+    """
+    wanted = desk.request.match_info["delivery"]
     try:
-        delivery = await desk.console.journal.delivery(desk.request.match_info["delivery"])
+        delivery = await desk.console.journal.delivery(wanted)
     except KeyError:
         return None
+    except HistoryBroken:
+        row = await desk.console.journal.delivery_row(wanted)
+        if row is None or row.court != desk.clerk.court:
+            return None
+        raise
     return delivery if delivery.court == desk.clerk.court else None
 
 
-async def looked(desk: Desk, what: str, delivery: Delivery) -> None:
-    """On record before anything is shown."""
+async def looked(desk: Desk, what: str, delivery: Delivery | None) -> None:
+    """On record before anything is shown. Without a delivery: what belongs to none."""
     now = desk.console.clock.now()
     await desk.console.journal.put_look(
-        Look(court=desk.clerk.court, clerk=desk.clerk.name, at=now, what=what, delivery=delivery.id)
+        Look(
+            court=desk.clerk.court, clerk=desk.clerk.name, at=now, what=what, delivery=delivery.id if delivery else None
+        )
     )
 
 
@@ -112,9 +126,14 @@ async def _receipt(desk: Desk) -> web.Response:
     except KeyError:
         return desk.problem("unknown", 404)
     await looked(desk, f"receipt {wanted}", delivery)
+    return raw_page(desk, raw, back=f"/console/deliveries/{quote(delivery.id)}")
+
+
+def raw_page(desk: Desk, raw: RawReceipt, *, back: str) -> web.Response:
+    """A provider's message as it came. `back`: where the reader came from."""
     words, binary = _readable(raw.body[:SHOWN_BYTES])
     cut = len(raw.body) > SHOWN_BYTES
-    return desk.page("receipt", delivery=delivery, raw=raw, words=words, binary=binary, cut=cut, shown=SHOWN_BYTES)
+    return desk.page("receipt", back=back, raw=raw, words=words, binary=binary, cut=cut, shown=SHOWN_BYTES)
 
 
 async def _receipts_of(desk: Desk, delivery: Delivery) -> set[str]:

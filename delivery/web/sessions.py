@@ -17,11 +17,13 @@ from aiohttp import web
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from delivery.core.ports import Clock
+from delivery.core.ports import Channel, Clock
 from delivery.core.rulebook import Rulebook
 from delivery.journal.accounts import Clerk, Session
 from delivery.journal.documents import Documents
+from delivery.journal.errors import HistoryBroken
 from delivery.journal.journal import Journal
+from delivery.web.bodies import read_form
 from delivery.web.pages import CourtCard, Text, catalogue, language_of, render, same_secret, see_other
 from delivery.web.tries import Guesses, TryLimits
 
@@ -37,13 +39,16 @@ LONGEST_PASSWORD = 256
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Console:
-    """What the console needs. `book` explains the effects; with https in `base_url` cookies are Secure."""
+    """What the console needs. `book` explains the effects; with https in `base_url` cookies are Secure. `channels`: by
+    provider name, to read what nobody could place.
+    """
 
     journal: Journal
     clock: Clock
     documents: Documents
     courts: Mapping[str, CourtCard]
     book: Rulebook
+    channels: Mapping[str, Channel]
     base_url: str = ""
     rehearsal: bool = False
     checks: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
@@ -109,7 +114,7 @@ def signed_in(console: Console, answer: Answer) -> Endpoint:
 
     async def endpoint(request: web.Request) -> web.Response:
         desk = await desk_of(console, request)
-        return see_other("/console/sign-in") if desk is None else await answer(desk)
+        return see_other("/console/sign-in") if desk is None else await _answered(desk, answer(desk))
 
     return endpoint
 
@@ -124,9 +129,16 @@ def signed_in_form(console: Console, answer: FormAnswer) -> Endpoint:
         form = await small_form(request)
         if not same_secret(form.get("form", ""), desk.csrf):
             return desk.problem("refused", 403)
-        return await answer(desk, form)
+        return await _answered(desk, answer(desk, form))
 
     return endpoint
+
+
+async def _answered(desk: Desk, answer: Awaitable[web.Response]) -> web.Response:
+    try:
+        return await answer
+    except HistoryBroken:
+        return desk.problem("history", 503)
 
 
 async def desk_of(console: Console, request: web.Request) -> Desk | None:
@@ -142,12 +154,8 @@ async def desk_of(console: Console, request: web.Request) -> Desk | None:
 
 
 async def small_form(request: web.Request) -> Mapping[str, str]:
-    """The text fields; none where it is no form, or too large for one of ours."""
-    if request.content_type != "application/x-www-form-urlencoded" or request.content_length is None:
-        return {}
-    if request.content_length > LARGEST_FORM:
-        return {}
-    return {name: value for name, value in (await request.post()).items() if isinstance(value, str)}
+    """The text fields; none where it is no form, cannot be read, or is too large for one of ours."""
+    return await read_form(request, LARGEST_FORM) or {}
 
 
 def routes(console: Console) -> list[web.RouteDef]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -18,6 +18,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from argon2 import PasswordHasher
 
+from adapters.simulated import SimulatedChannel, SimulatedSettings
 from delivery.clock import COURT_ZONE
 from delivery.core import events
 from delivery.core.effect import document_effects
@@ -283,10 +284,10 @@ async def _draw(content: bytes, page: int, width: int) -> bytes:
     return await asyncio.to_thread(page_image, content, page, width)
 
 
-def application(stage: Stage) -> web.Application:
+def application(stage: Stage, courts: Mapping[str, CourtCard]) -> web.Application:
     """Both sets of pages, as wiring puts them together."""
     app = web.Application()
-    shared = {"journal": stage.journal, "clock": stage.clock, "documents": stage.files, "courts": COURTS}
+    shared = {"journal": stage.journal, "clock": stage.clock, "documents": stage.files, "courts": courts}
     pages = recipient.RecipientPages(
         **shared,  # type: ignore[arg-type]
         link_keys=(KEY, b"an older key that still opens!!!"),
@@ -294,7 +295,8 @@ def application(stage: Stage) -> web.Application:
         base_url="http://127.0.0.1",
         rehearsal=True,
     )
-    desk = console.Console(**shared, book=book(), rehearsal=True)  # type: ignore[arg-type]
+    simulated = SimulatedChannel(SimulatedSettings(memory=stage.folder / "simulated.jsonl"), clock=stage.clock)
+    desk = console.Console(**shared, channels={simulated.name: simulated}, book=book(), rehearsal=True)  # type: ignore[arg-type]
     app.add_routes([*recipient.routes(pages), *console.routes(desk)])
     return app
 
@@ -309,7 +311,7 @@ class _Lines(logging.Handler):
 
 
 @asynccontextmanager
-async def open_stage(folder: Path) -> AsyncIterator[Stage]:
+async def open_stage(folder: Path, courts: Mapping[str, CourtCard] = COURTS) -> AsyncIterator[Stage]:
     """A running server on a free port of loopback, with two courts and their clerks, and no deliveries yet."""
     clock = StageClock()
     journal = await Journal.open(f"sqlite+aiosqlite:///{folder / 'journal.sqlite'}", clock)
@@ -318,7 +320,7 @@ async def open_stage(folder: Path) -> AsyncIterator[Stage]:
         await journal.put_clerk(Clerk(name=name, court=court, role=role, password_hash=HASH))
     log = logging.Logger("stage.access", logging.INFO)
     log.addHandler(_Lines(stage.log))
-    server = TestServer(application(stage))
+    server = TestServer(application(stage, courts))
     await server.start_server(access_log=log, access_log_class=PatternAccessLogger)
     stage.base_url = str(server.make_url("")).rstrip("/")
     try:

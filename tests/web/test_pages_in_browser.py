@@ -15,13 +15,15 @@ from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 from delivery.core.effect import document_effects
 from delivery.core.model import Fact, Person
+from delivery.core.ports import RawReceipt
 from tests.core.world import book
 from tests.servers import PROJECT
-from tests.web.stage import CREDIT_CODE, LAST6, PASSWORD, Stage, company, open_stage, person
+from tests.web.stage import COURTS, CREDIT_CODE, LAST6, PASSWORD, Stage, company, open_stage, person
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")  # one browser for all of them
 
 PICTURES = PROJECT / ".artefacts" / "pages"
+REPORT = b'{"attempt":"01k58.a1.1","key":"k","at":"2025-09-16T09:30:00+08:00","what":"arrived","cancels":null}'
 SIZES = {"phone": {"width": 360, "height": 740}, "desk": {"width": 1280, "height": 900}}
 LOCALES = {"zh": "zh-CN", "en": "en-GB"}
 Shoot = Callable[[Page, str], Awaitable[None]]
@@ -129,8 +131,8 @@ async def _identify(page: Page, link: str, last6: str) -> None:
     await page.wait_for_url("**/documents")
 
 
-async def _sign_in(page: Page) -> None:
-    await page.goto("/console/")
+async def _sign_in(page: Page, base_url: str = "") -> None:
+    await page.goto(f"{base_url}/console/")
     await page.fill("#name", "clerk")
     await page.fill("#password", PASSWORD)
     await page.click("form[action$=sign-in] button")
@@ -223,6 +225,21 @@ async def test_a_clerk_at_work(stage: Stage, page: Page, shoot: Shoot) -> None:
     await shoot(page, "console-slip")
     await page.goto("/console/looks")
     await shoot(page, "console-looks")
+
+
+async def test_receipts_without_a_delivery(tmp_path: Path, page: Page, shoot: Shoot) -> None:
+    (tmp_path / "alone").mkdir()
+    async with open_stage(tmp_path / "alone", {"632801": COURTS["632801"]}) as alone:
+        for state, body in (("orphan", REPORT), ("unclear", b"?" * 300)):
+            at = alone.clock.now()
+            raw = RawReceipt(channel="simulated", body=body, received_at=at, meta={"peer": "127.0.0.1"})
+            await alone.journal.settle(await alone.journal.keep(raw), state=state, delivery=None)  # type: ignore[arg-type]
+        await _sign_in(page, alone.base_url)
+        await shoot(page, "console-tasks-receipts")
+        await page.click("main a[href$=receipts]")
+        await shoot(page, "console-receipts")
+        await page.click("table .button >> nth=0")
+        await shoot(page, "console-receipt")
 
 
 async def test_a_clerk_decides(stage: Stage, page: Page, shoot: Shoot) -> None:

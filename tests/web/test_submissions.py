@@ -575,6 +575,13 @@ async def test_operators_ask_without_a_credential(counter: Office) -> None:
     assert 'songda_http_requests_total{method="POST",route="/v1/submissions",status="202"} 1.0' in text
 
 
+async def test_operators_see_how_many_deliveries_cannot_be_read(counter: Office) -> None:
+    gauge = "songda_deliveries_set_aside"
+    assert f"{gauge} 0.0" in (await counter.ask("GET", "/metrics", who=None)).body.decode()
+    counter.journal.set_aside.add("a delivery")
+    assert f"{gauge} 1.0" in (await counter.ask("GET", "/metrics", who=None)).body.decode()
+
+
 async def test_a_service_without_its_journal_is_not_ready(counter: Office) -> None:
     await counter.journal.close()
     assert (await counter.ask("GET", "/healthz", who=None)).status == 200
