@@ -16,6 +16,7 @@ from delivery.core.catalogue import read_catalogue
 from delivery.core.civil import Calendar
 from delivery.core.knobs import Knobs, read_knobs
 from delivery.core.periods import PeriodLaw
+from delivery.core.rulebook import Rulebook, load
 from delivery.core.tables import TablesBroken
 
 SHIPPED = Path(__file__).parents[1] / "config"
@@ -33,6 +34,23 @@ def period_law(config: Path, name: str, court: str | None = None) -> PeriodLaw:
     catalogue = read_catalogue(_said(folder / PERIODS), tables[PERIODS], knobs)
     calendar = calendar_of(config, catalogue.calendar, court)
     return PeriodLaw(catalogue=catalogue, calendar=calendar, knobs=knobs, settings=knobs.turned())
+
+
+def rulebook_of(config: Path, name: str, court: str | None = None) -> Rulebook:
+    """The rules of a jurisdiction (at a court: with its own festival days), from all files of its folder.
+
+    Raises RulebookBroken with every fault, FileNotFoundError where there is no such rulebook.
+    """
+    folder = config / "rules" / name
+    files = sorted(folder.glob("*.toml"))
+    if not files:
+        raise FileNotFoundError(f"{folder}: no rulebook there")
+    tables: dict[str, Any] = {}
+    for file in files:
+        for part, value in _tables(file).items():
+            tables[part] = [*tables.get(part, []), *value] if isinstance(value, list) else value
+    named = tables.get("rulebook", {}).get("calendar")
+    return load(tables, calendar_of(config, named if isinstance(named, str) else name, court))
 
 
 def knobs_of(config: Path, name: str) -> Knobs:

@@ -1,334 +1,249 @@
 """Served or not, how firmly, on which date, on which ground: a pure function of the facts and the rulebook (law.md §2).
 
-Each attempt is judged by the rulebook's tables: scope, forbidden, then the table of its medium; in each the first row
-whose findings hold decides. Attempts are then combined (R8): the earliest candidate dates the service, the stronger
-one on one day. The order in which facts arrived, and how often, plays no part: each fact counts at its own time.
+Each attempt is judged by the rulebook's tables (judging.py). The attempts are combined (R8): the earliest candidate
+dates the service, the stronger one on one day. Then come the consequences (R9). The order in which facts arrived, and
+how often, plays no part: each fact counts at its own time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
 
-from delivery.core.civil import CHINA as CHINA
-from delivery.core.civil import local_day as local_day
-from delivery.core.model import Address, Attempt, Consent, Delivery, Document, Effect, Fact, Outcome
-from delivery.core.rulebook import Rule, Rulebook
-from delivery.core.standing import all_attempts, standing_facts
+from delivery.core.civil import CHINA, NoCalendarData, local_day
+from delivery.core.judging import Judged, instant_of, judge_effect, judged_attempts, proposal
+from delivery.core.model import Delivery, Document, Effect, Fact, Outcome
+from delivery.core.question import Question
+from delivery.core.rows import Consequence
+from delivery.core.rulebook import Rulebook
+from delivery.core.standing import standing_facts
+from delivery.core.trial import Trial
+
+__all__ = ["CHINA", "Verdict", "decide", "document_effects", "is_final", "local_day", "proposal", "questions"]
 
 STRENGTH = {Outcome.SERVED: 3, Outcome.DEEMED: 2, Outcome.PRESUMED: 1}
-FAMILY = frozenset({"spouse", "child", "parent", "sibling", "other_relative"})
-TO_RECEIVE = frozenset({"litigation_agent", "designated_receiver"})
-NEVER_TO_RECEIVE = frozenset({"neighbour", "landlord", "property_management", "parcel_locker", "colleague"})
-
-
-# --- findings --------------------------------------------------------------------------------------------------------
+STICKY = ("incident", "legal_opinion_due")
+"""Flags that one attempt raises and another attempt's success does not lower."""
 
 
 @dataclass(frozen=True, slots=True)
-class Findings:
-    """What the rules may ask of one attempt and one document (rulebook.FINDINGS), and when the dating ones happened."""
+class Verdict:
+    """The answer, the attempt that gives it (None: nothing was tried), all attempts, and the consequences drawn."""
 
-    values: Mapping[str, str | bool]
-    instants: Mapping[str, datetime | date]
-
-
-def _first(facts: Iterable[Fact], kind: str) -> Fact | None:
-    return next((fact for fact in facts if fact.kind == kind), None)
-
-
-def findings(
-    delivery: Delivery, document: Document, attempt: Attempt, facts: tuple[Fact, ...], book: Rulebook
-) -> Findings:
-    """Raises nothing: what is not known is a finding of its own."""
-    mine = [f for f in facts if (f.address, f.attempt) == (attempt.address, attempt.number)]
-    address = delivery.recipient.address(attempt.address)
-    media = "electronic" if address.electronic else "mail"
-    proven = address.ownership_proof is not None or address.basis == "own"
-    values: dict[str, str | bool] = {
-        "in_scope": in_scope(delivery, document, book),
-        "channel_known": address.channel in book.scope.channels,
-        "facts_known": all(fact.kind in book.scope.facts for fact in mine),
-        "judgment_class": document.type in book.judgment_class,
-        "address_class": book.address_class(media, address.basis, proven=proven),
-        "basis": address.basis,
-        "confirmed_earlier": address.confirmed_in not in (None, delivery.case.stage),
-        "workplace_agreed": address.place == "workplace" and address.receipt_there_agreed,
-        "recipient_kind": delivery.recipient.kind,
-        "annulled": any(f.kind == "annulled" for f in mine),
-        **{kind: _first(mine, kind) is not None for kind in PLAIN},
-        "acted": _matching_act(mine) is not None,
-        "posted": attempt.answer == "taken" or _first(mine, "posted") is not None,
-        "waited": _first(mine, "wait_elapsed") is not None,
-        "content_defect": any(f.content_defect for f in mine),
-        **consent_findings(delivery, document, attempt.announced_at),
-        **_mail_findings(mine, book),
-    }
-    return Findings(values, _instants(mine))
-
-
-def _matching_act(mine: Iterable[Fact]) -> Fact | None:
-    """R10: an act in another matter is neither an answer nor proof of receipt."""
-    return next((fact for fact in mine if fact.kind == "procedural_act" and fact.matches_document), None)
-
-
-PLAIN = ("sent", "arrived", "bounced", "read", "replied", "lost", "signed", "refused", "returned")
-
-
-def in_scope(delivery: Delivery, document: Document, book: Rulebook) -> bool:
-    scope, recipient = book.scope, delivery.recipient
-    return (
-        delivery.case.kind in scope.case_kinds
-        and recipient.domicile in scope.domiciles
-        and recipient.standing.kind in scope.standings
-        and document.type not in scope.documents_excluded
-    )
-
-
-def consent_findings(delivery: Delivery, document: Document, sent_at: datetime) -> dict[str, str | bool]:
-    """OLR 4, 5, 29: forms of consent, their scope, and what was in force when the message was sent."""
-    known = [c for c in delivery.recipient.consents if c.given_at <= sent_at]
-    in_force = [c for c in known if not _withdrawn(c, sent_at)]
-    covering = [c for c in in_force if c.covers(document.type, delivery.case.stage, sent_at)]
-    refusals = [f.at for f in delivery.facts if f.kind == "e_service_refused" and f.at <= sent_at]
-    refusals += [c.withdrawn_at for c in known if c.withdrawn_at and c.withdrawn_at <= sent_at]
-    later_consent = any(c.given_at > max(refusals) for c in in_force) if refusals else True
-    return {
-        "consent_refused": bool(refusals) and not later_consent,
-        "consent_any": bool(in_force),
-        "consent_covers": bool(covering),
-        "consent_express": any(c.basis == "express" for c in covering),
-    }
-
-
-def _withdrawn(consent: Consent, at: datetime) -> bool:
-    return consent.withdrawn_at is not None and consent.withdrawn_at <= at
-
-
-def _mail_findings(mine: list[Fact], book: Rulebook) -> dict[str, str | bool]:
-    signed, refused, returned = (_first(mine, kind) for kind in ("signed", "refused", "returned"))
-    contacts = [f for f in mine if f.kind == "contact_attempt"]
-    posted = _first(mine, "posted")
-    return {
-        "state_post": posted is None or posted.carrier in (None, "state_post"),
-        "signer": _relation(signed),
-        "receipt_complete": bool(signed) and _receipt_complete(signed),
-        "refuser": _relation(refused).partition("_")[0],  # a refusal by family is one thing, whichever family (K5)
-        "refusal_noted": bool(refused and refused.noted),
-        "refuser_proven": bool(refused and refused.identity_proven),
-        "return_reason": (returned.reason if returned else None) or "unknown",
-        "tries_sufficient": _tries_sufficient([f for f in mine if f.kind == "delivery_attempt"], book),
-        "contact_failed": bool(contacts) and all(f.result != "reached" for f in contacts),
-    }
-
-
-def _relation(fact: Fact | None) -> str:
-    """The class of a signer or refuser (R4.1). `unlisted`: no row of R4.1 names this relation."""
-    by = fact.by if fact else None
-    if by is None:
-        return "unverified"
-    if by.relation in FAMILY:
-        return "family_opposing" if by.opposing_party else "family" if by.adult and by.cohabiting else "family_minor"
-    if by.relation in ("self", "legal_representative"):
-        return "self"
-    if by.relation in TO_RECEIVE:
-        return "representative"
-    if by.relation in NEVER_TO_RECEIVE:
-        return "other"
-    return by.relation if by.relation in ("mailroom", "unverified") else "unlisted"
-
-
-def _receipt_complete(signed: Fact | None) -> bool:
-    """MAIL 8: the signer writes the ID number, and the relation too if not the recipient."""
-    if signed is None:
-        return False
-    return signed.id_on_receipt and (signed.relation_on_receipt or _relation(signed) == "self")
-
-
-def _tries_sufficient(tries: list[Fact], book: Rulebook) -> bool:
-    """MAIL 6: so many deliveries, the first and the last of them within so many days."""
-    days = sorted(local_day(f.at) for f in tries)
-    span = timedelta(days=book.tries_within_days - 1)
-    needed = book.tries_needed
-    return any(days[i + needed - 1] - days[i] <= span for i in range(len(days) - needed + 1))
-
-
-def _instants(mine: list[Fact]) -> dict[str, datetime | date]:
-    instants: dict[str, datetime | date] = {}
-    for fact in mine:
-        instants.setdefault(fact.kind, fact.at)
-    if returned := _first(mine, "returned"):
-        # SIMP 10, 29: the date noted on the receipt, else the day the court had it back (K7).
-        instants["returned"] = returned.noted_on or returned.court_received_on or returned.at
-    if act := _matching_act(mine):
-        instants["acted"] = act.at
-    return instants
-
-
-# --- the answer ------------------------------------------------------------------------------------------------------
-
-
-def attempt_effect(
-    delivery: Delivery, document: Document, attempt: Attempt, facts: tuple[Fact, ...], book: Rulebook
-) -> Effect | None:
-    """The first row that fires; None when nothing has happened yet that any row looks at."""
-    found = findings(delivery, document, attempt, facts, book)
-    address = delivery.recipient.address(attempt.address)
-    tables = _tables(address)
-    day = local_day(attempt.announced_at)
-    for table in tables:
-        for rule in book.table(table, day):
-            if rule.fires(found.values):
-                return _answer(rule, found)
-    return None
-
-
-def _tables(address: Address) -> tuple[str, ...]:
-    """Which tables judge an attempt there. Other channels are a person's work and have no table here."""
-    if address.electronic:
-        return ("scope", "forbidden", "electronic")
-    return ("scope", "mail") if address.channel == "post" else ("scope",)
-
-
-def _answer(rule: Rule, found: Findings) -> Effect:
-    return Effect(
-        outcome=rule.outcome,
-        effective_date=_day(found.instants.get(rule.dated_by or "")),
-        grounds=rule.grounds,
-        next=rule.next,
-        flags=tuple((name, _flag(value, found)) for name, value in rule.flags),
-        rule=rule.id,
-        explanation=rule.says,
-        explanation_zh=rule.says_zh,
-        dated_by="procedural_act" if rule.dated_by == "acted" else rule.dated_by,
-    )
-
-
-def _flag(value: bool | str, found: Findings) -> bool | str:
-    """`proposed_date` names the finding that would date it."""
-    day = _day(found.instants.get(value)) if isinstance(value, str) else None
-    return day.isoformat() if day else value
-
-
-def _day(instant: datetime | date | None) -> date | None:
-    return local_day(instant) if isinstance(instant, datetime) else instant
-
-
-def document_effects(delivery: Delivery, book: Rulebook, now: datetime) -> tuple[tuple[str, Effect], ...]:
-    """The effect of each document, as of `now`."""
-    facts = tuple(fact for fact in standing_facts(delivery) if fact.at <= now)
-    return tuple((document.id, _document_effect(delivery, document, facts, book)) for document in delivery.documents)
-
-
-@dataclass(frozen=True, slots=True)
-class _Judged:
-    attempt: Attempt
     effect: Effect
-    last: datetime
+    by: Judged | None = None
+    attempts: tuple[Judged, ...] = ()
+    consequences: tuple[Consequence, ...] = field(default=())
 
 
-def _document_effect(delivery: Delivery, document: Document, facts: tuple[Fact, ...], book: Rulebook) -> Effect:
-    judged = [
-        _Judged(attempt, effect, _last_event(attempt, facts))
-        for attempt in all_attempts(delivery, facts)
-        if attempt.role == "service"
-        and (effect := _not_rejected(delivery, attempt_effect(delivery, document, attempt, facts, book)))
-    ]
-    candidates = [one for one in judged if one.effect.outcome.dated]
+def decide(question: Question, book: Rulebook) -> Verdict:
+    """The whole answer to a question."""
+    verdict = _decided(question, book)
+    flags = (*verdict.effect.flags, *_cancelled(question, book, verdict.effect))
+    grounds = (*verdict.effect.grounds, *_knob_grounds(question, book, verdict.effect))
+    return replace(verdict, effect=replace(verdict.effect, flags=flags, grounds=tuple(dict.fromkeys(grounds))))
+
+
+def _decided(question: Question, book: Rulebook) -> Verdict:
+    attempts = tuple(judged_attempts(question, book))
+    by, effect = _combined(question, book, attempts)
+    drawn = tuple(_consequences(question, book, by, effect))
+    return Verdict(_with_consequences(effect, drawn, book, question, by), by, attempts, drawn)
+
+
+def _cancelled(question: Question, book: Rulebook, effect: Effect) -> tuple[tuple[str, bool], ...]:
+    """R10: a service that had an effective date has fallen; not where the legal date stays the same."""
+    standing = tuple(fact for fact in question.facts if not _falls(fact, book))
+    if len(standing) == len(question.facts):
+        return ()
+    before = _decided(replace(question, facts=standing), book).effect
+    fallen = before.outcome.dated and before.effective_date != effect.effective_date
+    return (("deadlines_cancelled", True),) if fallen else ()
+
+
+def _falls(fact: Fact, book: Rulebook) -> bool:
+    """Whether a fact of this kind can make a service fall; what is told to the courier ends it before it has effect."""
+    return fact.kind in book.combination.falls_with and fact.raised_to != "courier"
+
+
+def _knob_grounds(question: Question, book: Rulebook, effect: Effect) -> Iterable[str]:
+    """R10: a knob that is not at its default is a ground where the answer would be another without it."""
+    for name, value in question.knobs.items():
+        if value != book.knobs[name]:
+            plain = {other: told for other, told in question.knobs.items() if other != name}
+            if _answer_of(_decided(replace(question, knobs=plain), book).effect) != _answer_of(effect):
+                yield book.knob_table.by_id[name].ground
+
+
+def _answer_of(effect: Effect) -> tuple[object, ...]:
+    return effect.outcome, effect.effective_date, effect.next, effect.flag("proposed_date")
+
+
+# --- R8: several attempts --------------------------------------------------------------------------------------------
+
+
+def _combined(question: Question, book: Rulebook, attempts: tuple[Judged, ...]) -> tuple[Judged | None, Effect]:
+    candidates = [one for one in attempts if one.effect.outcome.dated]
     if candidates:
-        return _confirmed(_legal_date(delivery, candidates), facts)
-    if not judged:
-        return _nothing_yet(delivery, document, book)
-    live = [one for one in judged if one.effect.outcome is Outcome.PENDING]
-    return max(live or judged, key=lambda one: (one.last, one.attempt.announced_at)).effect
+        by = _dating(question, book, candidates)
+        return by, _stuck(_legal_date(question, book, by, candidates), attempts)
+    live = [one for one in attempts if one.effect.outcome is Outcome.PENDING]
+    if not attempts:
+        return None, _nothing_yet()
+    # R8.3: while something is under way the whole is; else what came of the latest attempt stands.
+    by = max(live or attempts, key=lambda one: (one.last, one.trial.began.at if one.trial.began else one.last))
+    return by, _stuck(by.effect, attempts)
 
 
-def _nothing_yet(delivery: Delivery, document: Document, book: Rulebook) -> Effect:
-    if in_scope(delivery, document, book):
-        return Effect(
-            outcome=Outcome.PENDING, explanation="nothing has been sent yet", explanation_zh="尚未发送", rule="none"
-        )
-    rule = next(iter(book.table("scope", local_day(delivery.accepted_at))))
-    return _answer(rule, Findings({}, {}))
+def _nothing_yet() -> Effect:
+    return Effect(
+        outcome=Outcome.PENDING, explanation="nothing has been sent yet", explanation_zh="尚未发送", rule="none"
+    )
 
 
-def _last_event(attempt: Attempt, facts: tuple[Fact, ...]) -> datetime:
-    times = [f.at for f in facts if (f.address, f.attempt) == (attempt.address, attempt.number)]
-    return max(times, default=attempt.announced_at)
+def _stuck(effect: Effect, attempts: tuple[Judged, ...]) -> Effect:
+    raised = {name for one in attempts for name, value in one.effect.flags if value and name in STICKY}
+    added = [(name, True) for name in STICKY if name in raised and not effect.flag(name)]
+    return replace(effect, flags=(*effect.flags, *added))
 
 
-def _legal_date(delivery: Delivery, candidates: list[_Judged]) -> Effect:
-    """R8.1: the earliest candidate; on one date the stronger one. Across electronic and paper media too (K10)."""
+def _order(one: Judged) -> tuple[date, int, datetime]:
+    """R8.1: the earliest; on one date the stronger; with one strength the earlier instant."""
+    effect = one.effect
+    return effect.effective_date or date.max, -STRENGTH[effect.outcome], effect.at or one.last
 
-    def order(one: _Judged) -> tuple[date, int, datetime]:
-        return one.effect.effective_date or date.max, -STRENGTH[one.effect.outcome], one.last
 
-    first = min(candidates, key=order)
-    effect = replace(first.effect, flags=(*first.effect.flags, ("effective_address", first.attempt.address)))
-    if len(candidates) > 1:
-        effect = replace(effect, grounds=_competing(delivery, effect, candidates))
+def _dating(question: Question, book: Rulebook, candidates: list[Judged]) -> Judged:
+    media = [[one for one in candidates if one.electronic], [one for one in candidates if not one.electronic]]
+    best = [min(group, key=_order) for group in media if group]
+    knob = book.combination.knob
+    latest = question.knobs.get(knob, book.knobs[knob]) == "latest"
+    return max(best, key=_order) if latest else min(best, key=_order)
+
+
+def _legal_date(question: Question, book: Rulebook, by: Judged, candidates: list[Judged]) -> Effect:
+    effect = by.effect
+    flags: list[tuple[str, bool | str]] = [*effect.flags, ("effective_address", by.trial.place.id)]
     firm = [one.effect.effective_date for one in candidates if one.effect.outcome is Outcome.SERVED]
-    if effect.outcome is Outcome.PRESUMED and firm:
-        effect = replace(effect, flags=(*effect.flags, ("fallback_date", str(min(d for d in firm if d)))))
-    return effect
+    if effect.outcome is Outcome.PRESUMED:
+        flags += [("fallback_date", str(min(day for day in firm if day)))] if firm else []
+        flags.append(("objection_window_open", not by.trial.found("objection_decided").value))
+    grounds = (*effect.grounds, *_competing(question, book, candidates))
+    return _confirmed(replace(effect, flags=tuple(flags), grounds=grounds), question, book)
 
 
-def _competing(delivery: Delivery, effect: Effect, candidates: list[_Judged]) -> tuple[str, ...]:
+def _competing(question: Question, book: Rulebook, candidates: list[Judged]) -> tuple[str, ...]:
     """R8.1: what candidates that compete add to the grounds."""
-    addresses = [delivery.recipient.address(one.attempt.address) for one in candidates]
-    media = {address.electronic for address in addresses}
-    added = [] if media == {False} else ["K10" if len(media) > 1 else "OLR 31(4)"]
-    if len({address.holder for address in addresses}) > 1:
-        added.append("CPLI 132")
-    return (*effect.grounds, *added)
+    part = book.combination
+    if len(candidates) < 2:
+        return ()
+    electronic = [one for one in candidates if one.electronic]
+    added = [*part.electronic] if len(electronic) > 1 else []
+    added += part.media if 0 < len(electronic) < len(candidates) else ()
+    added += part.agent if len({one.trial.place.holder for one in candidates}) > 1 else ()
+    return (*added, *part.domicile.get(question.recipient.domicile, ()))
 
 
-def _confirmed(effect: Effect, facts: tuple[Fact, ...]) -> Effect:
+def _confirmed(effect: Effect, question: Question, book: Rulebook) -> Effect:
     """R9.1: what is presumed or deemed waits for a named official, then stands."""
-    if effect.next == "clerk_confirm" and any(_confirms(fact, effect, facts) for fact in facts):
+    if effect.next == "clerk_confirm" and any(_confirms(fact, effect, question, book) for fact in question.facts):
         return replace(effect, next=None)
     return effect
 
 
-def _confirms(fact: Fact, effect: Effect, facts: tuple[Fact, ...]) -> bool:
+def _confirms(fact: Fact, effect: Effect, question: Question, book: Rulebook) -> bool:
     """A confirmation is of what was there to confirm: not of a later day, nor of what replaces something annulled."""
     if fact.kind != "official_confirmation" or effect.effective_date is None:
         return False
-    annulled_later = any(other.kind == "annulled" and other.at >= fact.at for other in facts)
-    return effect.effective_date <= local_day(fact.at) and not annulled_later
+    annulled_later = any(other.kind == "annulled" and other.at >= fact.at for other in question.facts)
+    return effect.effective_date <= local_day(fact.at, book.zone) and not annulled_later
+
+
+# --- R9: consequences ------------------------------------------------------------------------------------------------
+
+
+def _whole(question: Question, book: Rulebook, by: Judged | None, effect: Effect) -> Trial:
+    """The service as a whole before the rules on its consequences."""
+    if by is None:
+        return Trial(question, book, None, 1, (), judge_effect, effect)
+    trial = by.trial
+    return Trial(question, book, trial.address, trial.number, trial.mine, judge_effect, effect)
+
+
+def _consequences(question: Question, book: Rulebook, by: Judged | None, effect: Effect) -> Iterable[Consequence]:
+    whole, day = _whole(question, book, by, effect), local_day(question.as_of, book.zone)
+    for row in book.consequences:
+        try:
+            if row.in_force(day) and whole.fires(row.when):
+                yield row
+        except NoCalendarData:
+            continue  # what depends on a calendar nobody has published is not said
+
+
+def _with_consequences(
+    effect: Effect, drawn: tuple[Consequence, ...], book: Rulebook, question: Question, by: Judged | None
+) -> Effect:
+    whole = _whole(question, book, by, effect)
+    for row in drawn:
+        flags: list[tuple[str, bool | str]] = [*effect.flags, *row.flags]
+        moments = ((name, whole.when(moment)) for name, moment in row.instants)
+        flags += [(name, instant_of(when, whole).isoformat()) for name, when in moments if when]
+        effect = replace(effect, flags=tuple(flags), grounds=tuple(dict.fromkeys((*effect.grounds, *row.grounds))))
+        if row.outcome:
+            effect = _replaced(effect, row)
+    return replace(effect, next=_next([effect.next, *(row.next for row in drawn)], book))
+
+
+def _replaced(effect: Effect, row: Consequence) -> Effect:
+    """R5.3: whatever the attempts say."""
+    return replace(
+        effect,
+        outcome=row.outcome or effect.outcome,
+        next=row.next,
+        grounds=row.grounds,
+        rule=row.id,
+        explanation=row.says,
+        explanation_zh=row.says_zh,
+    )
+
+
+def _next(steps: list[str | None], book: Rulebook) -> str | None:
+    """R10: of several next steps the first of these; the others are open tasks all the same."""
+    return next((step for step in book.combination.first_next if step in steps), steps[0])
+
+
+# --- deliveries ------------------------------------------------------------------------------------------------------
+
+
+def questions(
+    delivery: Delivery, now: datetime, knobs: Mapping[str, str] | None = None
+) -> tuple[tuple[Document, Question], ...]:
+    """What is asked of a delivery's documents, by the facts that stand at `now`."""
+    facts = tuple(fact for fact in standing_facts(delivery) if fact.at <= now)
+    asked = Question(
+        case=delivery.case,
+        document=delivery.documents[0],
+        recipient=delivery.recipient,
+        facts=facts,
+        as_of=now,
+        knobs=knobs or {},
+        rejected=_rejections(delivery),
+    )
+    return tuple((document, replace(asked, document=document)) for document in delivery.documents)
+
+
+def document_effects(delivery: Delivery, book: Rulebook, now: datetime) -> tuple[tuple[str, Effect], ...]:
+    """The effect of each document, as of `now`."""
+    return tuple((document.id, decide(question, book).effect) for document, question in questions(delivery, now))
+
+
+def _rejections(delivery: Delivery) -> frozenset[str]:
+    rejected = [task for task, said in delivery.closed_tasks if (task.kind, said) == ("clerk_confirm", "reject")]
+    return frozenset(task.proposal for task in rejected if task.proposal)
 
 
 def is_final(effects: tuple[tuple[str, Effect], ...]) -> bool:
     """Every document has a date, and nobody has to confirm it any more (R9.1)."""
     dated = all(effect.outcome.dated and effect.next in (None, "send_paper_copy") for _, effect in effects)
     return bool(effects) and dated
-
-
-def proposal(effect: Effect) -> str:
-    """The decision that a person is asked for, in words of the scenario format: also how it is known again."""
-    if effect.outcome.dated:
-        return f"{effect.outcome} {effect.effective_date}"
-    if proposed := effect.flag("proposed_outcome"):
-        return f"{proposed} {effect.flag('proposed_date')}"
-    return str(effect.next)
-
-
-def _not_rejected(delivery: Delivery, effect: Effect | None) -> Effect | None:
-    """What an official would not confirm dates nothing: the question is then how to serve."""
-    if effect is None or effect.next != "clerk_confirm" or proposal(effect) not in _rejections(delivery):
-        return effect
-    return replace(
-        effect,
-        outcome=Outcome.REVIEW,
-        effective_date=None,
-        dated_by=None,
-        next="serve_again",
-        flags=(),
-        explanation=f"an official did not confirm this: {effect.explanation}",
-        explanation_zh=f"工作人员未予确认：{effect.explanation_zh}",
-    )
-
-
-def _rejections(delivery: Delivery) -> set[str | None]:
-    return {task.proposal for task, said in delivery.closed_tasks if (task.kind, said) == ("clerk_confirm", "reject")}

@@ -144,6 +144,14 @@ class Representative:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ForeignLaw:
+    """What the recipient's state says of service from abroad (CPL 283(1)(8), (9)); None: not known."""
+
+    e_service: str | None = None
+    mail: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Recipient:
     """The person or body to be served. `id_number`: GB 11643 for a natural person, GB 32100 for an entity."""
 
@@ -157,6 +165,7 @@ class Recipient:
     consents: tuple[Consent, ...] = ()
     addresses: tuple[Address, ...] = ()
     representatives: tuple[Representative, ...] = ()
+    foreign_law: ForeignLaw = ForeignLaw()
 
     def address(self, address_id: str) -> Address:
         """Raises KeyError when the recipient has no such address."""
@@ -208,6 +217,35 @@ class Fact:
     matches_document: bool = False
     decided_by: str | None = None
     content_defect: str | None = None
+    proved_at: datetime | None = None
+    proof: str | None = None
+    finding: str | None = None
+    answered: bool = False
+    content_read_out: bool = False
+    call_recorded: bool = False
+    new_address: str | None = None
+    in_writing: bool = False
+    service_return_signed: bool = False
+    witness: bool = False
+    filmed: bool = False
+    place: str | None = None
+    note_signed_by_official: bool = False
+    raised_by: Person | None = None
+    raised_to: str | None = None
+    documents_returned: bool = False
+    handed_to: str | None = None
+    sufficient: bool = False
+    shown: tuple[str, ...] = ()
+    window_from: date | None = None
+    window_to: date | None = None
+    told_on_record: bool = False
+    scheduled: bool = False
+    recipient_present: bool = False
+    good_cause: bool = False
+    steps_on_file: tuple[str, ...] = ()
+    file_note: bool = False
+    medium: str | None = None
+    contents: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -265,7 +303,7 @@ class Effect:
     """The answer for one document (law.md §2).
 
     `rule` is the row that decided; `explanation` says in one sentence which facts it used. `flags` has the names of
-    the scenario format. `dated_by` is the kind of fact that gave the date.
+    the scenario format. `dated_by` is the kind of fact that gave the date, `at` the instant of effect.
     """
 
     outcome: Outcome
@@ -277,6 +315,7 @@ class Effect:
     explanation: str = ""
     explanation_zh: str = ""
     dated_by: str | None = None
+    at: datetime | None = None
 
     def flag(self, name: str) -> bool | str | None:
         return dict(self.flags).get(name)

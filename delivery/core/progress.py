@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from delivery.core.effect import document_effects
 from delivery.core.model import Attempt, Delivery, Effect, Fact, Outcome, RouteStep
-from delivery.core.routing import forbidding
+from delivery.core.routing import barring
 from delivery.core.rulebook import Rulebook
 from delivery.core.standing import all_attempts, standing_facts
 
@@ -110,7 +110,7 @@ def untried(here: Situation) -> RouteStep | None:
 def forbidden(here: Situation, address_id: str) -> bool:
     """Whether the law has come to forbid that address."""
     address = here.delivery.recipient.address(address_id)
-    return forbidding(here.delivery, address, here.book, here.now) is not None
+    return barring(here.delivery, address, here.book, here.now) is not None
 
 
 def on_hold(here: Situation) -> bool:

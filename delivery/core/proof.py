@@ -251,6 +251,8 @@ def _course(delivery: Delivery) -> Iterable[Happening]:
     words = {f"{r.attempt}|{r.at}": _provider_words(r) for r in delivery.receipts}
     numbers = {(a.address, a.number): a.id for a in delivery.attempts}
     for fact in standing_facts(delivery):
+        if fact.kind == "send_planned":
+            continue  # that it was announced is our bookkeeping
         what = named(FACTS, fact.kind)
         attempt = numbers.get((fact.address or "", fact.attempt), "")
         yield Happening(at=fact.at, what=_with_detail(what, fact), words=words.get(f"{attempt}|{fact.at}", ""))

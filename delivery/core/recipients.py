@@ -33,7 +33,7 @@ class ScriptPolicy:
 def read_recipient(fields: Fields, scripts: ScriptPolicy) -> Recipient:
     """The recipient that these fields describe."""
     kind = fields.word("kind", words.RECIPIENT_KINDS)
-    representatives = _read_representatives(fields)
+    representatives = read_representatives(fields)
     holders = {"recipient", *(one.id for one in representatives)}
     recipient = Recipient(
         id=fields.id(),
@@ -42,8 +42,8 @@ def read_recipient(fields: Fields, scripts: ScriptPolicy) -> Recipient:
         name=fields.text("name", most=200) or "",
         id_number=_read_id_number(fields, kind),
         domicile=fields.word("domicile", words.DOMICILES, "mainland"),
-        standing=_read_standing(fields),
-        consents=_read_consents(fields),
+        standing=read_standing(fields),
+        consents=read_consents(fields),
         addresses=_read_addresses(fields, holders, scripts),
         representatives=representatives,
     )
@@ -64,7 +64,8 @@ def _read_id_number(fields: Fields, kind: str) -> str | None:
     return number
 
 
-def _read_standing(fields: Fields) -> Standing:
+def read_standing(fields: Fields) -> Standing:
+    """What the recipient is, and since when; an absent one is normal."""
     given = fields.object("standing", required=False)
     if given is None:
         return Standing()
@@ -73,7 +74,8 @@ def _read_standing(fields: Fields) -> Standing:
     return standing
 
 
-def _read_consents(fields: Fields) -> tuple[Consent, ...]:
+def read_consents(fields: Fields) -> tuple[Consent, ...]:
+    """The consents to electronic service, each id once."""
     parts = fields.objects("consents", least=0, most=MOST_CONSENTS)
     consents = tuple(_read_consent(part) for part in parts)
     note_repeats(parts, [consent.id for consent in consents])
@@ -95,7 +97,8 @@ def _read_consent(fields: Fields) -> Consent:
     return consent
 
 
-def _read_representatives(fields: Fields) -> tuple[Representative, ...]:
+def read_representatives(fields: Fields) -> tuple[Representative, ...]:
+    """Who stands for the recipient, each id once."""
     parts = fields.objects("representatives", least=0, most=MOST_REPRESENTATIVES)
     representatives = tuple(_read_representative(part) for part in parts)
     note_repeats(parts, [one.id for one in representatives])

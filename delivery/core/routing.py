@@ -6,9 +6,11 @@ from __future__ import annotations
 
 from datetime import datetime, time, timedelta
 
-from delivery.core.effect import CHINA, consent_findings, in_scope, local_day
-from delivery.core.model import Address, Delivery, RejectedAddress, Route, RouteStep
-from delivery.core.rulebook import RouteRule, Rule, Rulebook
+from delivery.core.civil import CHINA
+from delivery.core.effect import questions
+from delivery.core.judging import planned
+from delivery.core.model import Address, Delivery, Effect, Outcome, RejectedAddress, Route, RouteStep
+from delivery.core.rulebook import RouteRule, Rulebook
 
 
 def plan_route(delivery: Delivery, book: Rulebook, now: datetime, *, channels: frozenset[str]) -> Route:
@@ -33,42 +35,24 @@ def _reject(address: Address, reason: str, grounds: tuple[str, ...] = ()) -> Rej
 def _refusal(
     delivery: Delivery, address: Address, book: Rulebook, now: datetime, channels: frozenset[str]
 ) -> RejectedAddress | None:
-    if outside := [document.id for document in delivery.documents if not in_scope(delivery, document, book)]:
-        return _reject(address, f"a person decides: no rules here for {', '.join(outside)}", ("CPL 87",))
     if address.channel not in channels:
         return _reject(address, f"this installation has no channel {address.channel}")
-    if not address.electronic:
-        return None
-    if address_class(address, book) == "unproven":
-        return _reject(address, "not proven to be the recipient's own", ("OLR 31(2)",))
-    forbidden = forbidding(delivery, address, book, now)
-    return _reject(address, f"{forbidden[0]}: {forbidden[1].says}", forbidden[1].grounds) if forbidden else None
+    barred = barring(delivery, address, book, now)
+    return _reject(address, f"{barred[0]}: {barred[1].explanation}", barred[1].grounds) if barred else None
 
 
-def forbidding(delivery: Delivery, address: Address, book: Rulebook, now: datetime) -> tuple[str, Rule] | None:
-    """R1: the document and the rule that forbid sending there now; all documents of a delivery travel together."""
-    if not address.electronic:
-        return None
-    for document in delivery.documents:
-        known = {
-            "judgment_class": document.type in book.judgment_class,
-            **consent_findings(delivery, document, now),
-        }
-        for rule in book.table("forbidden", local_day(now)):
-            if rule.fires(known):
-                return document.id, rule
+def barring(delivery: Delivery, address: Address, book: Rulebook, now: datetime) -> tuple[str, Effect] | None:
+    """The document that sending there now would not serve, and why not; all documents of a delivery travel together."""
+    for document, question in questions(delivery, now):
+        judged = planned(question, book, address)
+        if judged and judged.effect.outcome is not Outcome.PENDING:
+            return document.id, judged.effect
     return None
-
-
-def address_class(address: Address, book: Rulebook) -> str:
-    """law.md §1.5: given, own, unproven, deemed or found."""
-    media = "electronic" if address.electronic else "mail"
-    return book.address_class(media, address.basis, proven=address.ownership_proof is not None)
 
 
 def _rung(address: Address, book: Rulebook) -> RouteRule | None:
     media = "electronic" if address.electronic else "mail"
-    wanted = (media, address_class(address, book))
+    wanted = (media, book.class_of(address))
     return next((rung for rung in book.ladder if (rung.media, rung.address_class) == wanted), None)
 
 

@@ -1,102 +1,44 @@
-"""The rulebook's types, and its loading. A rulebook is data under config/rules/<jurisdiction>/: TOML tables a lawyer
-can review.
+"""The rulebook: data under config/rules/<jurisdiction>/, tables a lawyer can review, read once at the start.
 
 Reading files is wiring's work; `load` gets the parsed tables. A rulebook that contradicts itself, overlaps in time or
-names an unknown finding does not load: `RulebookBroken` lists every fault with its place.
+names what nobody knows does not load: `RulebookBroken` lists every fault with its place.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import date, timedelta
+from types import MappingProxyType
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from delivery.core.model import Outcome
-from delivery.core.vocabulary import NEXT_STEPS
+from delivery.core import vocabulary as words
+from delivery.core.civil import Calendar
+from delivery.core.facts import SHAPES
+from delivery.core.fields import Fields
+from delivery.core.findings.people import CLASSES
+from delivery.core.knobs import Knobs, read_knobs
+from delivery.core.model import Address
+from delivery.core.rows import (
+    Addition,
+    Consequence,
+    Known,
+    Rule,
+    Term,
+    contradictions,
+    read_addition,
+    read_consequence,
+    read_rule,
+    read_term,
+)
+from delivery.core.tables import Reading, TablesBroken, texts
+from delivery.core.trial import INSTANTS
 
-FINDINGS: Mapping[str, frozenset[str | bool]] = {
-    "judgment_class": frozenset({True, False}),
-    "consent_refused": frozenset({True, False}),
-    "consent_any": frozenset({True, False}),
-    "consent_covers": frozenset({True, False}),
-    "consent_express": frozenset({True, False}),
-    "address_class": frozenset({"given", "own", "unproven", "deemed", "found"}),
-    "in_scope": frozenset({True, False}),
-    "channel_known": frozenset({True, False}),
-    "facts_known": frozenset({True, False}),
-    "basis": frozenset({"confirmed", "volunteered", "agreed_for_litigation", "agreed_for_business", "own"}),
-    "confirmed_earlier": frozenset({True, False}),
-    "workplace_agreed": frozenset({True, False}),
-    "annulled": frozenset({True, False}),
-    "state_post": frozenset({True, False}),
-    "sent": frozenset({True, False}),
-    "arrived": frozenset({True, False}),
-    "bounced": frozenset({True, False}),
-    "read": frozenset({True, False}),
-    "replied": frozenset({True, False}),
-    "acted": frozenset({True, False}),
-    "waited": frozenset({True, False}),
-    "content_defect": frozenset({True, False}),
-    "posted": frozenset({True, False}),
-    "lost": frozenset({True, False}),
-    "signed": frozenset({True, False}),
-    "signer": frozenset(
-        {
-            "self",
-            "representative",
-            "family",
-            "family_opposing",
-            "family_minor",
-            "mailroom",
-            "other",
-            "unlisted",
-            "unverified",
-        }
-    ),
-    "receipt_complete": frozenset({True, False}),
-    "refused": frozenset({True, False}),
-    "refuser": frozenset({"self", "representative", "family", "mailroom", "other", "unlisted", "unverified"}),
-    "refusal_noted": frozenset({True, False}),
-    "refuser_proven": frozenset({True, False}),
-    "returned": frozenset({True, False}),
-    "return_reason": frozenset(
-        {"refused", "unknown_person", "no_such_address", "moved", "nobody_home", "content_mismatch", "unknown"}
-    ),
-    "tries_sufficient": frozenset({True, False}),
-    "contact_failed": frozenset({True, False}),
-    "recipient_kind": frozenset({"natural_person", "entity"}),
-}
-"""What a rule may ask of an attempt, and the values it may have. effect.py computes them all."""
+RulebookBroken = TablesBroken
+"""The rulebook cannot be used. `faults`: every one, each with its place and what would be right."""
 
-INSTANTS = frozenset({"sent", "arrived", "read", "replied", "acted", "bounced", "signed", "returned"})
-"""Findings that date an effect."""
-
-TABLES = frozenset({"scope", "forbidden", "electronic", "mail"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """One row: when these findings hold, this is the answer. `says` explains it in English, `says_zh` in Chinese."""
-
-    id: str
-    table: str
-    when: tuple[tuple[str, tuple[str | bool, ...]], ...]
-    outcome: Outcome
-    dated_by: str | None
-    grounds: tuple[str, ...]
-    next: str | None
-    flags: tuple[tuple[str, bool | str], ...]
-    says: str
-    says_zh: str
-    valid_from: date
-    valid_to: date | None
-
-    def in_force(self, day: date) -> bool:
-        return self.valid_from <= day and (self.valid_to is None or day <= self.valid_to)
-
-    def fires(self, findings: Mapping[str, str | bool]) -> bool:
-        return all(findings.get(name) in wanted for name, wanted in self.when)
+MOST_ROWS = 2000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,31 +53,46 @@ class RouteRule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scope:
-    """What this rulebook was written for; everything else goes to a person. `facts`: the kinds it has been thought
-    through for.
-    """
+class Combination:
+    """R8: what candidates that compete add to the grounds, which of them counts, and what is asked of people first."""
 
-    case_kinds: frozenset[str]
-    domiciles: frozenset[str]
-    standings: frozenset[str]
-    documents_excluded: frozenset[str]
-    channels: frozenset[str]
-    facts: frozenset[str]
+    electronic: tuple[str, ...]
+    media: tuple[str, ...]
+    agent: tuple[str, ...]
+    domicile: Mapping[str, tuple[str, ...]]
+    knob: str
+    falls_with: tuple[str, ...]
+    first_next: tuple[str, ...]
+    no_calendar: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rulebook:
+    """`zone`: whose days count. `rest_days`: the calendar by which terms roll. `knobs`: the default of each knob."""
+
     name: str
     version: str
-    scope: Scope
+    zone: ZoneInfo
+    rest_days: Calendar
+    make_up_knob: str
+    knob_table: Knobs
+    knobs: Mapping[str, str]
     rules: tuple[Rule, ...]
-    ladder: tuple[RouteRule, ...]
+    additions: tuple[Addition, ...]
+    consequences: tuple[Consequence, ...]
+    terms: Mapping[str, tuple[Term, ...]]
+    channels: Mapping[str, tuple[str, ...]]
+    law_days: Mapping[str, tuple[str, ...]]
+    combination: Combination
     address_classes: Mapping[str, Mapping[str, str]]
     judgment_class: frozenset[str]
     attachable: frozenset[str]
+    notice_texts: Mapping[str, frozenset[str]]
     tries_needed: int
     tries_within_days: int
+    hearing_knob: str
+    hearing_days: Mapping[str, int]
+    ladder: tuple[RouteRule, ...]
     hours: tuple[int, int]
     receipt_waits: Mapping[str, int]
     retry_delays: tuple[int, ...]
@@ -147,6 +104,14 @@ class Rulebook:
     def table(self, name: str, day: date) -> Iterable[Rule]:
         """The rows of a table that were in force on that day, in their order."""
         return (rule for rule in self.rules if rule.table == name and rule.in_force(day))
+
+    def terms_act(self, term: str) -> str:
+        """What must happen within that term."""
+        return next(row.act for row in self.terms[term] if row.act)
+
+    def notice_contents(self, document: str) -> frozenset[str]:
+        """CPLI 139: what a public notice of such a document must say."""
+        return self.notice_texts["every"] | self.notice_texts.get(document, frozenset())
 
     def task_policy(self, kind: str) -> tuple[str, int]:
         """Owner's role and days until due."""
@@ -164,210 +129,213 @@ class Rulebook:
         """How long after the nth answer that told nothing the provider is asked again."""
         return timedelta(seconds=self.ask_delays[min(times, len(self.ask_delays)) - 1])
 
-    def address_class(self, media: str, basis: str, *, proven: bool) -> str:
-        """law.md §1.5. `media`: electronic or mail. An unproven address that is provably the recipient's own counts
-        as own.
+    def class_of(self, address: Address) -> str:
+        """law.md §1.5: given, own, unproven, deemed or found. What is provably the recipient's own counts as own; an
+        own address without the proof as unproven; an address off the ladder without evidence of dodging as found.
         """
-        found = self.address_classes[media].get(basis, "unproven" if media == "electronic" else "found")
-        return "own" if found == "unproven" and proven else found
+        media = "electronic" if address.electronic or address.channel == "phone" else "mail"
+        found = self.address_classes[media].get(address.basis, "unproven" if media == "electronic" else "found")
+        if media == "electronic":
+            return self._owned(found, address)
+        needs = self.address_classes["without_dodging_evidence"]
+        return found if address.dodging_evidence_on_file else needs.get(address.basis, found)
+
+    def _owned(self, found: str, address: Address) -> str:
+        if found == "unproven" and address.ownership_proof is not None:
+            return "own"
+        return "unproven" if address.basis == "own" and address.ownership_proof is None else found
 
 
-class RulebookBroken(ValueError):
-    """The rulebook cannot be used. `faults`: every one, each with its place and what would be right."""
-
-    def __init__(self, faults: list[str]) -> None:
-        super().__init__("\n".join(faults))
-        self.faults = faults
-
-
-def load(tables: Mapping[str, Any]) -> Rulebook:
-    """A rulebook from its merged TOML tables. Raises RulebookBroken with every fault."""
-    faults: list[str] = []
-    rules = tuple(rule for row in tables.get("rule", []) if (rule := _rule(row, faults)))
-    faults += _contradictions(rules)
-    faults += _section_faults(tables)
-    if faults:
-        raise RulebookBroken(faults)
-    return _assemble(tables, rules)
+def load(tables: Mapping[str, Any], rest_days: Calendar) -> Rulebook:
+    """A rulebook from its merged TOML tables, and the calendar of its jurisdiction. Raises RulebookBroken."""
+    reading = Reading()
+    knobs = _knobs(tables, reading)
+    with reading.file("rulebook", {name: value for name, value in tables.items() if name in SECTIONS}) as fields:
+        parts = _parts(fields, knobs)
+    reading.faults += [f"rulebook: {fault}" for fault in contradictions(parts["rules"])]
+    reading.end()
+    return Rulebook(**parts, rest_days=rest_days)
 
 
-def _assemble(tables: Mapping[str, Any], rules: tuple[Rule, ...]) -> Rulebook:
-    policy, scope = tables["policy"], tables["scope"]
-    return Rulebook(
-        name=tables["rulebook"]["name"],
-        version=tables["rulebook"]["version"],
-        scope=Scope(**{name: frozenset(values) for name, values in scope.items()}),
-        rules=rules,
-        ladder=tuple(RouteRule(**{**rung, "grounds": tuple(rung["grounds"])}) for rung in tables["ladder"]),
-        address_classes=tables["address_class"],
-        judgment_class=frozenset(tables["documents"]["judgment_class"]),
-        attachable=frozenset(tables["documents"]["attachable"]),
-        tries_needed=tables["mail"]["tries_needed"],
-        tries_within_days=tables["mail"]["tries_within_days"],
-        hours=(policy["sending_from_minute"], policy["sending_to_minute"]),
-        receipt_waits=policy["receipt_wait"],
-        retry_delays=tuple(policy["retry_delays"]),
-        ask_delays=tuple(policy["ask_delays"]),
-        link_days=policy["link_days"],
-        presumption_patience=timedelta(seconds=policy["presumption_patience"]),
-        tasks={kind: (row["owner"], row["days"]) for kind, row in tables["task"].items()},
+SECTIONS = frozenset(
+    {
+        *("rulebook", "channels", "table", "documents", "address_class", "mail", "notice", "hearing", "combination"),
+        *("rule", "adds", "consequence", "term", "ladder", "policy", "task"),
+    }
+)
+"""What `load` reads; further tables of the folder are read elsewhere (periods, knobs)."""
+
+
+def _knobs(tables: Mapping[str, Any], reading: Reading) -> Knobs:
+    try:
+        return read_knobs("knobs", {"knob": tables.get("knob", {})})
+    except TablesBroken as broken:
+        reading.faults += broken.faults
+        return Knobs({})
+
+
+def _parts(fields: Fields, knobs: Knobs) -> dict[str, Any]:
+    law_days = _lists(fields, "table", tuple(INSTANTS))
+    terms = [row.value.get("id", "") for row in _rows(fields, "term", least=0)]
+    known = Known(tables=tuple(law_days), knobs=knobs.by_id, terms=tuple(dict.fromkeys(terms)))
+    return {
+        **_head(fields, knobs),
+        "knob_table": knobs,
+        "knobs": knobs.turned(),
+        "law_days": law_days,
+        "channels": _lists(fields, "channels", tuple(law_days), keys=words.CHANNELS),
+        "rules": tuple(read_rule(row, known) for row in _rows(fields, "rule")),
+        "additions": tuple(read_addition(row, known) for row in _rows(fields, "adds", least=0)),
+        "consequences": tuple(read_consequence(row, known) for row in _rows(fields, "consequence", least=0)),
+        "terms": _terms(fields, known),
+        "combination": _combination(fields, knobs),
+        **_documents(fields, knobs),
+        **_policy(fields),
+    }
+
+
+def _rows(fields: Fields, name: str, least: int = 1) -> list[Fields]:
+    return fields.objects(name, least=least, most=MOST_ROWS)
+
+
+def _lists(fields: Fields, name: str, known: tuple[str, ...], keys: tuple[str, ...] = ()) -> dict[str, tuple[str, ...]]:
+    """A table of lists of known words."""
+    table = fields.object(name)
+    found = {}
+    for key in table.value if table else ():
+        if table and keys and key not in keys:
+            table.fault(key, "unknown_word", f"It should be one of: {', '.join(keys)}.")
+        if table:
+            found[key] = table.words(key, known)
+    return found
+
+
+def _terms(fields: Fields, known: Known) -> Mapping[str, tuple[Term, ...]]:
+    rows = [read_term(row, known) for row in _rows(fields, "term", least=0)]
+    return MappingProxyType({name: tuple(row for row in rows if row.id == name) for name in known.terms})
+
+
+def _head(fields: Fields, knobs: Knobs) -> dict[str, Any]:
+    head = fields.object("rulebook") or Fields({}, "/rulebook", [])
+    zone = head.text("zone", most=40) or "UTC"
+    parts = {
+        "name": head.text("name", most=40) or "",
+        "version": head.text("version", most=40) or "",
+        "zone": _zone(head, zone),
+        "make_up_knob": head.word("make_up_knob", tuple(knobs.by_id)),
+    }
+    head.text("calendar", most=40)  # its files are read by whoever reads ours
+    head.unknown()
+    return parts
+
+
+def _zone(head: Fields, name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        head.fault("zone", "unknown_zone", "It should be a time zone of the IANA database, as Asia/Shanghai.")
+        return ZoneInfo("UTC")
+
+
+def _combination(fields: Fields, knobs: Knobs) -> Combination:
+    part = fields.object("combination") or Fields({}, "/combination", [])
+    domicile = part.object("domicile", required=False)
+    found = Combination(
+        electronic=texts(part, "electronic", required=False),
+        media=texts(part, "media", required=False),
+        agent=texts(part, "agent", required=False),
+        domicile={name: texts(domicile, name) for name in domicile.value} if domicile else {},
+        knob=part.word("knob", tuple(knobs.by_id)),
+        falls_with=part.words("falls_with", tuple(SHAPES)),
+        first_next=part.words("first_next", words.NEXT_STEPS),
+        no_calendar=texts(part, "no_calendar"),
     )
+    part.unknown()
+    return found
 
 
-SECTIONS: Mapping[str, Mapping[str, type]] = {
-    "rulebook": {"name": str, "version": str},
-    "scope": dict.fromkeys((field.name for field in fields(Scope)), list),
-    "address_class": {"electronic": dict, "mail": dict},
-    "documents": {"judgment_class": list, "attachable": list},
-    "mail": {"tries_needed": int, "tries_within_days": int},
-    "policy": {
-        "sending_from_minute": int,
-        "sending_to_minute": int,
-        "receipt_wait": dict,
-        "retry_delays": list,
-        "ask_delays": list,
-        "link_days": int,
-        "presumption_patience": int,
-    },
-    "task": {"default": dict},
-}
-RUNG = {"media": str, "address_class": str, "wait": int, "reason": str, "grounds": list}
-WORDS = {str: "a text", int: "a whole number", list: "a list that is not empty", dict: "a table that is not empty"}
+def _documents(fields: Fields, knobs: Knobs) -> dict[str, Any]:
+    documents = fields.object("documents") or Fields({}, "/documents", [])
+    mail = fields.object("mail") or Fields({}, "/mail", [])
+    hearing = fields.object("hearing") or Fields({}, "/hearing", [])
+    knob = hearing.word("knob", tuple(knobs.by_id))
+    days = hearing.object("days")
+    notices = fields.object("notice")
+    parts = {
+        "judgment_class": frozenset(documents.words("judgment_class", words.DOCUMENT_TYPES)),
+        "attachable": frozenset(documents.words("attachable", CLASSES)),
+        "address_classes": _address_classes(fields),
+        "tries_needed": mail.number("tries_needed", least=1, most=100, default=3),
+        "tries_within_days": mail.number("tries_within_days", least=1, most=1000, default=5),
+        "hearing_knob": knob,
+        "hearing_days": {value: _whole(days, value) for value in days.value} if days else {},
+        "notice_texts": {name: frozenset(texts(notices, name)) for name in notices.value} if notices else {},
+    }
+    for part in (documents, mail, hearing):
+        part.unknown()
+    return parts
 
 
-def _section_faults(tables: Mapping[str, Any]) -> Iterable[str]:
-    for name in (*SECTIONS, "ladder"):
-        if name not in tables:
-            yield f"/{name}: is missing"
-        elif name in SECTIONS:
-            yield from _shape_faults(tables[name], SECTIONS[name], f"/{name}")
-    for number, rung in enumerate(tables.get("ladder", ())):
-        yield from _shape_faults(rung, RUNG, f"/ladder/{number}")
-        yield from _class_faults(rung.get("address_class"), f"/ladder/{number}/address_class")
-    for media, classes in _table(tables, "address_class").items():
-        for basis, found in classes.items() if isinstance(classes, dict) else ():
-            yield from _class_faults(found, f"/address_class/{media}/{basis}")
-    for kind, row in _table(tables, "task").items():
-        yield from _shape_faults(row, {"owner": str, "days": int}, f"/task/{kind}")
-    waits = _table(tables, "policy").get("receipt_wait")
-    if isinstance(waits, dict) and waits and "default" not in waits:
-        yield "/policy/receipt_wait/default: is missing"
+def _address_classes(fields: Fields) -> dict[str, dict[str, str]]:
+    classes = fields.object("address_class") or Fields({}, "/address_class", [])
+    found = {}
+    for media in ("electronic", "mail", "without_dodging_evidence"):
+        part = classes.object(media)
+        found[media] = {basis: part.word(basis, CLASSES) for basis in part.value} if part else {}
+    classes.unknown()
+    return found
 
 
-def _table(tables: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    found = tables.get(name)
-    return found if isinstance(found, dict) else {}
+def _policy(fields: Fields) -> dict[str, Any]:
+    policy = fields.object("policy") or Fields({}, "/policy", [])
+    waits = policy.object("receipt_wait")
+    tasks = fields.object("task")
+    parts = {
+        "ladder": tuple(_rung(row) for row in _rows(fields, "ladder")),
+        "hours": (_whole(policy, "sending_from_minute"), _whole(policy, "sending_to_minute")),
+        "receipt_waits": {name: _whole(waits, name) for name in {"default", *waits.value}} if waits else {},
+        "retry_delays": _delays(policy, "retry_delays"),
+        "ask_delays": _delays(policy, "ask_delays"),
+        "link_days": _whole(policy, "link_days"),
+        "presumption_patience": timedelta(seconds=_whole(policy, "presumption_patience")),
+        "tasks": _tasks(tasks) if tasks else {},
+    }
+    policy.unknown()
+    return parts
 
 
-def _shape_faults(section: Any, shape: Mapping[str, type], place: str) -> Iterable[str]:
-    if not isinstance(section, dict):
-        yield f"{place}: should be a table"
-        return
-    for name, kind in shape.items():
-        if name not in section:
-            yield f"{place}/{name}: is missing"
-        elif type(section[name]) is not kind or (kind is not int and not section[name]):
-            yield f"{place}/{name}: should be {WORDS[kind]}"
+def _whole(fields: Fields, name: str) -> int:
+    if fields.get(name) is None:
+        return 0
+    return fields.number(name, least=0, most=366 * 86400, default=0)
 
 
-def _class_faults(found: Any, place: str) -> Iterable[str]:
-    if isinstance(found, str) and found not in FINDINGS["address_class"]:
-        yield f"{place}: one of {', '.join(sorted(str(name) for name in FINDINGS['address_class']))}"
+def _delays(fields: Fields, name: str) -> tuple[int, ...]:
+    told = fields.get(name)
+    good = isinstance(told, list) and told and all(isinstance(one, int) and one > 0 for one in told)
+    if told is not None and not good:
+        fields.fault(name, "wrong_type", f"The field {name} should be a list of seconds that is not empty.")
+    return tuple(told) if good else (60,)
 
 
-def _rule(row: Mapping[str, Any], faults: list[str]) -> Rule | None:
-    place = f"/rule/{row.get('id', '?')}"
-    found = [*_unknown_findings(row, place), *_wrong_answer(row, place)]
-    if found:
-        faults += found
-        return None
-    return Rule(
-        id=row["id"],
-        table=row["table"],
-        when=tuple((name, _values(wanted)) for name, wanted in row["when"].items()),
-        outcome=Outcome(row["outcome"]),
-        dated_by=row.get("date"),
-        grounds=tuple(row["grounds"]),
-        next=row.get("next"),
-        flags=tuple(row.get("flags", {}).items()),
-        says=row["says"],
-        says_zh=row["says_zh"],
-        valid_from=row["valid_from"],
-        valid_to=row.get("valid_to"),
+def _tasks(tasks: Fields) -> dict[str, tuple[str, int]]:
+    rows = {kind: tasks.object(kind) for kind in {"default", *tasks.value}}
+    return {kind: _task(row) for kind, row in rows.items() if row}
+
+
+def _task(row: Fields) -> tuple[str, int]:
+    task = (row.word("owner", ("clerk", "judge", "admin")), row.number("days", least=0, most=366, default=1))
+    row.unknown()
+    return task
+
+
+def _rung(row: Fields) -> RouteRule:
+    rung = RouteRule(
+        media=row.word("media", ("electronic", "mail")),
+        address_class=row.word("address_class", CLASSES),
+        wait=_whole(row, "wait"),
+        reason=row.text("reason", most=200) or "",
+        grounds=texts(row, "grounds"),
     )
-
-
-def _values(wanted: Any) -> tuple[str | bool, ...]:
-    return tuple(wanted) if isinstance(wanted, list) else (wanted,)
-
-
-def _unknown_findings(row: Mapping[str, Any], place: str) -> list[str]:
-    faults = []
-    for name, wanted in row.get("when", {}).items():
-        if name not in FINDINGS:
-            faults.append(f"{place}/when/{name}: no such finding; one of {', '.join(sorted(FINDINGS))}")
-            continue
-        known = FINDINGS[name]
-        faults += [f"{place}/when/{name}: {value!r} is never found" for value in _values(wanted) if value not in known]
-    return faults
-
-
-ROW = {"id": str, "table": str, "when": dict, "outcome": str, "grounds": list, "says": str, "says_zh": str}
-
-
-def _wrong_answer(row: Mapping[str, Any], place: str) -> list[str]:
-    faults = [*_shape_faults(row, ROW, place), *_day_faults(row, place)]
-    if faults:
-        return faults
-    if row["table"] not in TABLES:
-        faults.append(f"{place}/table: one of {', '.join(sorted(TABLES))}")
-    if row.get("next") is not None and row["next"] not in NEXT_STEPS:
-        faults.append(f"{place}/next: one of {', '.join(NEXT_STEPS)}")
-    if row["outcome"] not in set(Outcome):
-        return [*faults, f"{place}/outcome: one of {', '.join(Outcome)}"]
-    if Outcome(row["outcome"]).dated != ("date" in row):
-        faults.append(f"{place}/date: a dated outcome names the finding that dates it, another names none")
-    if "date" in row and row["date"] not in INSTANTS:
-        faults.append(f"{place}/date: one of {', '.join(sorted(INSTANTS))}")
-    return faults
-
-
-def _day_faults(row: Mapping[str, Any], place: str) -> Iterable[str]:
-    begins, ends = row.get("valid_from"), row.get("valid_to")
-    if begins is None:
-        yield f"{place}/valid_from: is missing"
-    for name, day in (("valid_from", begins), ("valid_to", ends)):
-        if day is not None and type(day) is not date:
-            yield f"{place}/{name}: should be a day"
-    if type(begins) is date and type(ends) is date and ends < begins:
-        yield f"{place}/valid_to: lies before valid_from"
-
-
-def _contradictions(rules: tuple[Rule, ...]) -> list[str]:
-    """Two rows with one question in one table may not be in force on one day, and no row may be out of reach."""
-    faults = []
-    for index, rule in enumerate(rules):
-        for other in rules[index + 1 :]:
-            if rule.id == other.id and _overlap(rule, other):
-                faults.append(f"/rule/{other.id}: the id is used twice at one time")
-            if rule.table != other.table or not _covers(rule, other):
-                continue
-            if _covers(other, rule) and _overlap(rule, other):
-                faults.append(f"/rule/{other.id}: asks the same as {rule.id} while that is in force")
-            elif _outlasts(rule, other):
-                faults.append(f"/rule/{other.id}: is never reached, because {rule.id} before it asks for less")
-    return faults
-
-
-def _covers(one: Rule, other: Rule) -> bool:
-    """Whether `one` fires wherever `other` does."""
-    wanted = dict(other.when)
-    return all(name in wanted and {*wanted[name]} <= {*values} for name, values in one.when)
-
-
-def _outlasts(one: Rule, other: Rule) -> bool:
-    return one.valid_from <= other.valid_from and (one.valid_to or date.max) >= (other.valid_to or date.max)
-
-
-def _overlap(one: Rule, other: Rule) -> bool:
-    return one.valid_from <= (other.valid_to or date.max) and other.valid_from <= (one.valid_to or date.max)
+    row.unknown()
+    return rung

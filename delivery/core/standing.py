@@ -17,26 +17,24 @@ from delivery.core.model import Attempt, Delivery, Fact, Person, Receipt, attemp
 def standing_facts(delivery: Delivery) -> tuple[Fact, ...]:
     """All facts that nothing has taken back, each with the address and number of its attempt, repeats merged."""
     facts = [*_sending_facts(delivery), *_reported_facts(delivery), *delivery.facts]
-    return _with_return_reasons(_merged(facts))
+    return _with_return_reasons(merged(facts))
 
 
 def _sending_facts(delivery: Delivery) -> Iterable[Fact]:
-    """What the attempts themselves say: a message that was taken has left; one that was refused at the door has
-    bounced.
+    """What the attempts themselves say: announced is planned, taken has left (or lies with the post), and what was
+    refused at the door has bounced.
     """
     for attempt in delivery.attempts:
-        address = delivery.recipient.address(attempt.address)
-        at = attempt.answered_at or attempt.announced_at
-        kind = {"taken": "sent", "refused": "bounced"}.get(attempt.answer) if address.electronic else None
-        if kind:
-            yield Fact(
-                kind=kind,
-                at=at,
-                address=attempt.address,
-                attempt=attempt.number,
-                role=attempt.role,
-                key=f"{attempt.id}:{kind}",
-            )
+        yield _of(attempt, "send_planned", attempt.announced_at)
+        electronic = delivery.recipient.address(attempt.address).electronic
+        answers = {"taken": "sent", "refused": "bounced"} if electronic else {"taken": "gateway_accepted"}
+        if kind := answers.get(attempt.answer):
+            yield _of(attempt, kind, attempt.answered_at or attempt.announced_at)
+
+
+def _of(attempt: Attempt, kind: str, at: datetime) -> Fact:
+    place = {"address": attempt.address, "attempt": attempt.number}
+    return Fact(kind=kind, at=at, role=attempt.role, key=f"{attempt.id}:{kind}", **place)  # type: ignore[arg-type]
 
 
 def _reported_facts(delivery: Delivery) -> Iterable[Fact]:
@@ -81,7 +79,7 @@ def _counts(receipt: Receipt, standing: list[Receipt], attempt: Attempt) -> bool
 ONE_FACT = frozenset({"signed", "refused", "returned"})
 
 
-def _merged(facts: Iterable[Fact]) -> tuple[Fact, ...]:
+def merged(facts: Iterable[Fact]) -> tuple[Fact, ...]:
     """`signed`, `refused`, `returned` of one attempt at one instant are one fact: a later record (the slip) completes
     it.
     """

@@ -5,9 +5,6 @@ Their order is that of the scenario format, so that a message which lists them r
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
-
 CASE_KINDS = ("civil", "administrative", "criminal")
 PROCEDURES = ("ordinary", "simplified", "small_claims", "payment_order", "enforcement", "expedited")
 STAGES = ("first_instance", "second_instance", "retrial", "enforcement")
@@ -175,30 +172,3 @@ NEXT_STEPS = (
     "send_paper_copy",
     "end_procedure",
 )
-
-FACT_FIELDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "read": ("address", "by"),
-        "replied": ("address", "by"),
-        "procedural_act": ("address", "act", "matches_document"),
-        "e_service_refused": (),
-        "objection": ("address", "claim"),
-        "objection_rejected": ("address", "decided_by"),
-        "annulled": ("address", "reason", "decided_by"),
-        "official_confirmation": ("decided_by",),
-        "paper_requested": (),
-        "paper_handed_over": (),
-        "repudiated": (),
-        "hearing_missed": (),
-        "posted": ("address", "carrier"),
-        "delivery_attempt": ("address", "result"),
-        "contact_attempt": ("address", "means", "result"),
-        "signed": ("address", "by", "id_on_receipt", "relation_on_receipt"),
-        "refused": ("address", "by", "noted", "identity_proven"),
-        "returned": ("address", "reason", "noted_on", "court_received_on"),
-        "lost": ("address",),
-    }
-)
-"""Facts that may be learnt elsewhere, and what each has beside kind, time and attempt. What a channel of ours reports
-by itself (sent, arrived, bounced …) is not told from outside.
-"""

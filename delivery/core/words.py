@@ -144,6 +144,18 @@ FACTS = {
     "refused": ("拒收", "Refused"),
     "returned": ("退回", "Returned"),
     "lost": ("丢失", "Lost"),
+    "arrival_proved": ("证明到达时间", "Another arrival time proved"),
+    "audit_finding": ("法院自查", "Finding of the court's audit"),
+    "phone_call": ("电话通知", "Telephone call"),
+    "address_changed": ("变更送达地址", "Address changed"),
+    "content_mismatch": ("提出内件不符", "Content said to differ"),
+    "left": ("留置", "Left"),
+    "handed_over": ("转交", "Handed over"),
+    "circumstances_found": ("认定收悉情况", "Circumstances found"),
+    "collection_window": ("告知领取期间", "Told when to collect"),
+    "pronounced": ("宣判", "Pronounced"),
+    "notice_ordered": ("决定公告", "Public notice ordered"),
+    "published": ("公告刊登", "Notice published"),
 }
 
 REASONS = {

@@ -10,7 +10,8 @@ from importlib.resources import files
 from typing import Any
 
 from delivery.core import vocabulary as words
-from delivery.core.learnt import EVIDENCE_TYPES, LONGEST_REASON, MOST_ATTEMPTS
+from delivery.core.facts import FLAGS, LISTS, MOST_ATTEMPTS, SHAPES, words_of
+from delivery.core.learnt import EVIDENCE_TYPES, LONGEST_REASON, TOLD
 from delivery.core.model import Outcome, State
 from delivery.web.deliveries import MOST_REPORTS
 from delivery.web.problems import MEDIA_TYPE
@@ -443,7 +444,7 @@ def _learnt() -> Json:
     evidence = {"sha256": DIGEST, "media_type": {"enum": list(EVIDENCE_TYPES)}, "content": _or_null(TEXT)}
     return _object(
         {
-            "fact": {"oneOf": [_fact(kind, has) for kind, has in words.FACT_FIELDS.items()]},
+            "fact": {"oneOf": [_fact(kind) for kind in TOLD]},
             "by": _line(100),
             "reason": _or_null(_line(LONGEST_REASON)),
             "evidence": _or_null(_object(evidence, optional=("content",))),
@@ -452,36 +453,29 @@ def _learnt() -> Json:
     )
 
 
-_FACT_PARTS: Mapping[str, Json] = {
-    "address": _line(40),
-    "by": _ref("Person"),
-    "act": {"enum": list(words.ACTS)},
-    "claim": {"enum": list(words.CLAIMS)},
-    "decided_by": {"enum": list(words.DECIDERS)},
-    "carrier": {"enum": list(words.CARRIERS)},
-    "means": {"enum": list(words.CONTACT_MEANS)},
-    "noted_on": _or_null(_ref("date")),
-    "court_received_on": _ref("date"),
-    "matches_document": FLAG,
-    "id_on_receipt": FLAG,
-    "relation_on_receipt": FLAG,
-    "noted": FLAG,
-    "identity_proven": FLAG,
-}
-
-
-def _fact(kind: str, has: tuple[str, ...]) -> Json:
-    own = {name: _FACT_PARTS.get(name) or _by_kind(kind, name) for name in has}
+def _fact(kind: str) -> Json:
+    shape = SHAPES[kind]
+    own = {name: _part(kind, name) for name in shape.fields}
     attempt = _or_null({"type": "integer", "minimum": 1, "maximum": MOST_ATTEMPTS, "default": 1})
-    parts = {"kind": {"const": kind}, "at": _ref("instant"), "address": _or_null(_line(40)), "attempt": attempt} | own
-    loose = [name for name, schema in own.items() if schema == FLAG or name == "noted_on"]
-    return _object(parts, optional=("attempt", *loose, *(() if "address" in has else ("address",))))
+    address = _line(40) if shape.placed else _or_null(_line(40))
+    parts = {"kind": {"const": kind}, "at": _ref("instant"), "address": address, "attempt": attempt} | own
+    loose = [name for name in own if name in FLAGS or name in shape.may]
+    more = ("recorded_at", "attempt", *loose, *(() if shape.placed else ("address",)))
+    return _object(parts | {"recorded_at": _or_null(_ref("instant"))}, optional=more)
 
 
-def _by_kind(kind: str, name: str) -> Json:
-    if name == "reason":
-        return {"enum": list(words.RETURN_REASONS if kind == "returned" else words.CLAIMS)}
-    return {"enum": ["nobody_home"] if kind == "delivery_attempt" else list(words.CONTACT_RESULTS)}
+def _part(kind: str, name: str) -> Json:
+    if name in FLAGS:
+        return FLAG
+    if name in LISTS:
+        return {"type": "array", "items": {"enum": list(LISTS[name])}, "uniqueItems": True}
+    if known := words_of(kind, name):
+        schema: Json = {"enum": list(known)}
+    else:
+        schema = {"by": _ref("Person"), "raised_by": _ref("Person"), "proved_at": _ref("instant")}.get(name) or (
+            _line(40) if name == "new_address" else _ref("date")
+        )
+    return _or_null(schema) if name in SHAPES[kind].may else schema
 
 
 if __name__ == "__main__":

@@ -20,7 +20,6 @@ from delivery.core.decide import Cancel, Inquire, Prove, Seal, Send
 from delivery.core.model import Attempt, Delivery, Document
 from delivery.core.ports import Answer, Channel, Clock, Consignment, Enclosure, Later, Refused, Taken, Unknown
 from delivery.core.proof import certificate, certificate_number, known_from
-from delivery.core.routing import address_class
 from delivery.core.rulebook import Rulebook
 from delivery.journal.documents import Documents
 from delivery.journal.journal import Journal
@@ -194,7 +193,7 @@ async def consign(bench: Bench, delivery: Delivery, attempt: Attempt) -> Consign
         announced_at=attempt.announced_at,
         link=link,
         check_code=code,
-        attach=channel.carries_documents and address_class(address, bench.book) in bench.book.attachable,
+        attach=channel.carries_documents and bench.book.class_of(address) in bench.book.attachable,
         reminder=attempt.role == "reminder",
         tries=attempt.tries,
     )

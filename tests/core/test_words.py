@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 import pytest
 
 from delivery.core import vocabulary, words
+from delivery.core.facts import SHAPES
 from delivery.core.model import Outcome
-from tests.core.world import book
 
 TABLES = {
     "outcomes": (words.OUTCOMES, Outcome),
@@ -17,7 +17,7 @@ TABLES = {
     "bases": (words.BASES, vocabulary.ADDRESS_BASES),
     "roles": (words.ROLES, vocabulary.ROLES),
     "relations": (words.RELATIONS, vocabulary.RELATIONS),
-    "facts": (words.FACTS, (*vocabulary.FACT_FIELDS, *book().scope.facts)),
+    "facts": (words.FACTS, tuple(SHAPES)),
     "reasons": (words.REASONS, (*vocabulary.RETURN_REASONS, *vocabulary.CLAIMS)),
 }
 

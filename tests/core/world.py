@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from delivery.core import rulebook
+from delivery.core.civil import Calendar
 from delivery.core.model import (
     Address,
     Attempt,
@@ -25,21 +26,27 @@ from delivery.core.model import (
     Standing,
     attempt_id,
 )
+from delivery.rulebooks import calendar_of, rulebook_of
 
-RULES = Path(__file__).parents[2] / "config" / "rules"
+CONFIG = Path(__file__).parents[2] / "config"
 
 
 def rule_tables(name: str = "cn") -> dict[str, Any]:
     merged: dict[str, Any] = {}
-    for path in sorted((RULES / name).glob("*.toml")):
+    for path in sorted((CONFIG / "rules" / name).glob("*.toml")):
         for key, value in tomllib.loads(path.read_text(encoding="utf-8")).items():
-            merged[key] = merged.get(key, []) + value if key == "rule" else value
+            merged[key] = merged.get(key, []) + value if isinstance(value, list) else value
     return merged
 
 
 @cache
-def book() -> rulebook.Rulebook:
-    return rulebook.load(rule_tables())
+def rest_days(name: str = "cn") -> Calendar:
+    return calendar_of(CONFIG, name)
+
+
+@cache
+def book(name: str = "cn") -> rulebook.Rulebook:
+    return rulebook_of(CONFIG, name)
 
 
 def instant(text: str | None) -> datetime | None:

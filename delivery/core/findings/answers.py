@@ -1,0 +1,69 @@
+"""The service as a whole, for the rules on its consequences (law.md R9): what was decided, and what came after."""
+
+from __future__ import annotations
+
+from delivery.core.model import Outcome
+from delivery.core.trial import Found, Trial, Value, When, finding, moment, proof
+
+
+@finding("outcome", tuple(Outcome))
+def _outcome(trial: Trial) -> Value:
+    return str(trial.answer.outcome) if trial.answer else "pending"
+
+
+@finding("dated")
+def _dated(trial: Trial) -> Value:
+    return trial.answer is not None and trial.answer.outcome.dated
+
+
+@finding("asks_confirmation")
+def _asks_confirmation(trial: Trial) -> Value:
+    return trial.answer is not None and trial.answer.next == "clerk_confirm"
+
+
+@finding("paper", ("not_asked", "asked", "handed_over"))
+def _paper(trial: Trial) -> Found:
+    """CPL 90(1): a paper copy asked for, and handed over after that."""
+    asked, given = trial.anywhere("paper_requested"), trial.anywhere("paper_handed_over")
+    if not asked:
+        return Found("not_asked")
+    done = bool(given) and max(fact.at for fact in given) >= max(fact.at for fact in asked)
+    return proof(*asked, *given, value="handed_over" if done else "asked")
+
+
+@finding("hearing_missed")
+def _hearing_missed(trial: Trial) -> Found:
+    return proof(*trial.anywhere("hearing_missed"))
+
+
+@finding("hearing_known")
+def _hearing_known(trial: Trial) -> Value:
+    return trial.question.document.hearing_at is not None
+
+
+@finding("clear_days_left", ("none", "few", "enough"))
+def _clear_days_left(trial: Trial) -> Value:
+    """CPL 139: whether the days that must lie between service and hearing do (how they are counted: K18)."""
+    hearing, effect = trial.question.document.hearing_at, trial.answer
+    if hearing is None or effect is None or effect.effective_date is None:
+        return "none"
+    between = (trial.day(hearing) - effect.effective_date).days
+    knob = trial.found(trial.book.hearing_knob).value
+    return "enough" if between >= trial.book.hearing_days[str(knob)] else "few"
+
+
+@finding("died_in_appeal_period")
+def _died_in_appeal_period(trial: Trial) -> Found:
+    """CPL 153(1): after the service took effect, before the period for appeal had run out."""
+    since, effect = trial.question.recipient.standing.since, trial.answer
+    if since is None or since > trial.question.as_of or effect is None or effect.at is None or since < effect.at:
+        return Found(False)
+    ends = trial.when("appeal")
+    return Found(ends is not None and trial.day(since) <= trial.day(ends.at))
+
+
+@moment("effect")
+def _effect(trial: Trial) -> When | None:
+    """The instant the service took effect."""
+    effect = trial.answer
+    return When(effect.at) if effect and effect.at else None

@@ -1,0 +1,166 @@
+"""One attempt judged: the first row that fires, table by table, as law.md §2 orders them.
+
+What follows for the whole service from several attempts is effect.py's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time
+from itertools import groupby
+
+from delivery.core.civil import NoCalendarData
+from delivery.core.model import Address, Effect, Fact, Outcome
+from delivery.core.question import Question
+from delivery.core.rows import Rule
+from delivery.core.rulebook import Rulebook
+from delivery.core.trial import Trial, When
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """An attempt with what became of it. `rule` is None where a day is needed that no calendar has."""
+
+    trial: Trial
+    effect: Effect
+    rule: Rule | None = None
+
+    @property
+    def last(self) -> datetime:
+        return max(fact.at for fact in self.trial.mine)
+
+    @property
+    def electronic(self) -> bool:
+        """R10: the telephone counts as electronic, all else as paper."""
+        return self.trial.found("medium").value != "paper"
+
+
+def judged_attempts(question: Question, book: Rulebook) -> list[Judged]:
+    """Every attempt of service, judged. A reminder has no legal effect (OLR 32); a plan alone is judged too."""
+    tries = (judge(trial) for trial in _trials(question, book) if trial.began and not _reminder(trial))
+    return [one for one in tries if one]
+
+
+def _trials(question: Question, book: Rulebook) -> Iterable[Trial]:
+    known = {address.id: address for address in question.recipient.addresses}
+    placed = sorted((f for f in question.facts if f.address in known), key=_attempt_and_time)
+    for (address, number), facts in groupby(placed, key=_attempt):
+        yield Trial(question, book, known[address], number, tuple(facts), judge_effect)
+
+
+def _attempt(fact: Fact) -> tuple[str, int]:
+    return fact.address or "", fact.attempt
+
+
+def _attempt_and_time(fact: Fact) -> tuple[str, int, datetime, str]:
+    return fact.address or "", fact.attempt, fact.at, fact.kind
+
+
+def _reminder(trial: Trial) -> bool:
+    """R3.4: the role of what was sent holds for the whole attempt."""
+    return any(fact.role == "reminder" for fact in trial.mine)
+
+
+def judge(trial: Trial) -> Judged | None:
+    """None where no row looks at what has happened."""
+    try:
+        return _first_row(trial)
+    except NoCalendarData as missing:
+        return Judged(trial, _no_calendar(trial, missing))
+
+
+def planned(question: Question, book: Rulebook, address: Address, number: int = 1) -> Judged | None:
+    """What an attempt there would be if it were begun at the instant of the question: pending, or no use."""
+    plan = Fact(kind="send_planned", at=question.as_of, address=address.id, attempt=number)
+    return judge(Trial(question, book, address, number, (plan,), judge_effect))
+
+
+def judge_effect(trial: Trial) -> Effect | None:
+    judged = judge(trial)
+    return judged.effect if judged else None
+
+
+def _first_row(trial: Trial) -> Judged | None:
+    for table in trial.book.channels[trial.place.channel]:
+        day = trial.law_day(trial.book.law_days[table])
+        for rule in trial.book.table(table, day):
+            if trial.fires(rule.when) and (effect := _answer(rule, trial, day)):
+                return Judged(trial, _not_rejected(effect, trial.question.rejected), rule)
+    return None
+
+
+def _no_calendar(trial: Trial, missing: NoCalendarData) -> Effect:
+    """R10: a day that needs a calendar nobody has published is for a judge; nothing is guessed."""
+    return Effect(
+        outcome=Outcome.REVIEW,
+        next="judge_decision",
+        grounds=trial.book.combination.no_calendar,
+        explanation=f"the days off of {missing.year} are not on file: the date cannot be computed",
+        explanation_zh=f"{missing.year}年放假安排未收录，无法计算日期",
+        rule="no_calendar",
+    )
+
+
+def _answer(rule: Rule, trial: Trial, day: date) -> Effect | None:
+    dated = rule.date.of(trial) if rule.date else None
+    if rule.date and dated is None:
+        return None  # the moment that would date it is not known: read on
+    when = dated[1] if dated else None
+    added = [row for row in trial.book.additions if row.in_force(day) and row.concerns(rule) and trial.fires(row.when)]
+    grounds = [*rule.grounds, *(when.grounds if when else ()), *(key for row in added for key in row.grounds)]
+    return Effect(
+        outcome=rule.outcome,
+        effective_date=trial.day(when.at) if when else None,
+        grounds=tuple(dict.fromkeys(grounds)),
+        next=rule.next,
+        flags=(*rule.flags, *(flag for row in added for flag in row.flags), *_proposed(rule, trial)),
+        rule=rule.id,
+        explanation=rule.says,
+        explanation_zh=rule.says_zh,
+        dated_by=when.facts[0].kind if when and when.facts else None,
+        at=instant_of(when, trial) if when else None,
+    )
+
+
+def _proposed(rule: Rule, trial: Trial) -> tuple[tuple[str, bool | str], ...]:
+    if rule.proposes is None:
+        return ()
+    outcome, dating = rule.proposes
+    dated = dating.of(trial)
+    day = trial.day(dated[1].at).isoformat() if dated else ""
+    return (("proposed_outcome", str(outcome)), ("proposed_date", day)) if dated else ()
+
+
+def instant_of(when: When, trial: Trial) -> datetime:
+    """R10: a candidate dated by a day alone is dated by the fact's own time where that lies on it, else by its end."""
+    if isinstance(when.at, datetime):
+        return when.at
+    on_day = [fact.at for fact in when.facts if trial.day(fact.at) == when.at]
+    return on_day[0] if on_day else datetime.combine(when.at, time.max, tzinfo=trial.book.zone)
+
+
+def proposal(effect: Effect) -> str:
+    """The decision that a person is asked for, in words of the scenario format: also how it is known again."""
+    if effect.outcome.dated:
+        return f"{effect.outcome} {effect.effective_date}"
+    if proposed := effect.flag("proposed_outcome"):
+        return f"{proposed} {effect.flag('proposed_date')}"
+    return str(effect.next)
+
+
+def _not_rejected(effect: Effect, rejected: frozenset[str]) -> Effect:
+    """What an official would not confirm dates nothing: the question is then how to serve."""
+    if effect.next != "clerk_confirm" or proposal(effect) not in rejected:
+        return effect
+    return replace(
+        effect,
+        outcome=Outcome.REVIEW,
+        effective_date=None,
+        at=None,
+        dated_by=None,
+        next="serve_again",
+        flags=(),
+        explanation=f"an official did not confirm this: {effect.explanation}",
+        explanation_zh=f"工作人员未予确认：{effect.explanation_zh}",
+    )
