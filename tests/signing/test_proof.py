@@ -153,6 +153,28 @@ def inside_margins(content: bytes) -> bool:
     return all(box[0] >= 40 and box[2] <= 595 - 40 for box in boxes)
 
 
+UNITS = ("128号", "12号楼", "3单元", "1401室", "A座", "二期", "88-6号", "十二号", "0601室")
+
+
+@pytest.mark.parametrize("shift", range(24))
+def test_a_house_number_stays_on_one_line(shift: int) -> None:
+    """Wherever the line happens to end. The address has no space, so a line ends where typst wants."""
+    value = "槐" * (shift + 12) + "街" + "花园".join(UNITS)
+    shown = replace(PLAIN, sections=(Section(Line("送达地址", "Address"), (Row(Line("地址", "Address"), value),)),))
+    lines = [line.replace(" ", "") for line in text_of(render_proof(shown)).splitlines()]
+    assert sum("花园" in line for line in lines) > 1
+    for unit in UNITS:
+        assert any(unit in line for line in lines), unit
+
+
+def test_a_long_code_beside_chinese_still_breaks() -> None:
+    value = "运单" + "A1" * 100 + "号"
+    shown = replace(PLAIN, sections=(Section(Line("送达地址", "Address"), (Row(Line("地址", "Address"), value),)),))
+    rendered = render_proof(shown)
+    assert inside_margins(rendered)
+    assert value in flat(rendered)
+
+
 outside_words = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
 
 
