@@ -65,6 +65,10 @@ class SealedDiffers(Exception):
     """Bytes about to leave the house are not the sealed ones (design.md §5.10). They do not leave."""
 
 
+class NotYetTakenBack(Exception):
+    """The provider could not say whether it takes an attempt back: it is asked again, as after any failure."""
+
+
 # --- seal ------------------------------------------------------------------------------------------------------------
 
 
@@ -116,13 +120,18 @@ async def inquire(bench: Bench, delivery: Delivery, step: Inquire) -> events.Eve
 
 
 async def cancel(bench: Bench, delivery: Delivery, step: Cancel) -> events.Event:
-    """Where it cannot be taken back the letter travels on; its receipts are kept and change nothing."""
+    """Where it cannot be taken back, that it went out is on record: the letter travels on, its receipts are kept and
+    change nothing. Raises NotYetTakenBack.
+    """
     attempt = _attempt(delivery, step.attempt)
     await bench.journal.revoke_links(delivery.id)
     consignment = await consign(bench, delivery, attempt)
     reference = attempt.references[0] if attempt.references else None
     answer = await _certain(bench.channels[attempt.channel].cancel(consignment, reference))
-    words = "withdrawal: taken back" if isinstance(answer, Taken) else f"withdrawal: {answer.words or 'not possible'}"
+    if isinstance(answer, Later | Unknown):
+        raise NotYetTakenBack(attempt.id)
+    how = "taken back" if isinstance(answer, Taken) else answer.words or "not possible"
+    words = f"{events.TAKING_BACK} {how}"
     return events.AttemptTaken(at=bench.clock.now(), attempt=attempt.id, references=attempt.references, words=words)
 
 

@@ -52,6 +52,7 @@ class Walk:
         self.told: list[Report] = []
         self.coming: list[tuple[datetime, Made]] = []
         self.decisions = self.dice.randint(0, 6)
+        self.withdrawals = withdrawals
         if withdrawals and self._chance(0.1):
             self._later("withdrawn", self._withdrawn)
 
@@ -160,6 +161,8 @@ class Walk:
         self._happens(announced)
         if not self._chance(0.05):  # else we die here, and the record shows a question
             self._answer(step.attempt)
+        elif self.withdrawals and self._chance(0.2):
+            self._happens(self._withdrawn(self.now))
 
     def _answer(self, attempt: str) -> None:
         at, hours = self.now, self.dice.randint(1, 30)
@@ -282,7 +285,7 @@ class Walk:
 
     def _check(self, step: decide.Step) -> None:
         if self.delivery.withdrawn_at:
-            assert isinstance(step, decide.CloseTask | decide.Cancel), step
+            assert isinstance(step, AFTER_WITHDRAWAL), step
         match step:
             case decide.Send():
                 self._check_sending(step)
@@ -313,7 +316,17 @@ class Walk:
         """Promise 8."""
         owned = [task for task in self.delivery.tasks if task.owner and task.due_at]
         assert self._has_an_end() or owned, self.steps[-8:]
+        if self.delivery.withdrawn_at:
+            self._check_taken_back()
 
+    def _check_taken_back(self) -> None:
+        for attempt in self.delivery.attempts:
+            assert attempt.answer != "taken" or attempt.words.startswith(events.TAKING_BACK), self.steps[-8:]
+            if attempt.open_question and attempt.channel in self.inquirable:
+                assert any(task.attempt == attempt.id for task in self.delivery.tasks), self.steps[-8:]
+
+
+AFTER_WITHDRAWAL = decide.OpenTask | decide.CloseTask | decide.Cancel | decide.Inquire | decide.AwaitReceipt
 
 CHOICES = {
     "clerk_confirm": ("confirm", "confirm", "reject"),
