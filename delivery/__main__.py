@@ -73,6 +73,12 @@ def _period(given: argparse.Namespace) -> int:
     return asking.period(given.config, given.file)
 
 
+def _effect(given: argparse.Namespace) -> int:
+    from delivery import asking
+
+    return asking.effect(given.config, given.file)
+
+
 def _migrate(given: argparse.Namespace) -> int:
     from delivery import commands
 
@@ -107,6 +113,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_submit(commands)
     _add_show(commands)
     _add_route(commands)
+    _add_effect(commands)
     _add_period(commands)
     _add_migrate(commands)
     _add_check_config(commands)
@@ -230,6 +237,29 @@ def _add_period(commands: Commands) -> None:
         '   "start": {"fact": "service", "outcome": "served", "date": "2025-09-16"}}',
     )
     command.add_argument("file", type=Path, metavar="FILE.json", help="one period scenario, or a list of them")
+    _takes_config(command)
+
+
+def _add_effect(commands: Commands) -> None:
+    command = _command(
+        commands,
+        "effect",
+        _effect,
+        "What counts as served, when, on which ground: reads one scenario or a list of them, and prints one JSON object "
+        "a line, with the rule that decided, the facts it used, and the rules that nearly did and what each lacked. "
+        "Exit status 0 when every scenario was answered, 1 when some are not valid (told with their place; the others "
+        "are answered), 2 when the file or the rulebook cannot be read.",
+        "  songda effect arrived.json\n\n"
+        "arrived.json, for an e-mail that reached the address the recipient confirmed:\n"
+        '  {"id": "E01", "jurisdiction": "cn", "as_of": "2025-09-17T09:00:00+08:00",\n'
+        '   "case": {"kind": "civil", "procedure": "ordinary", "stage": "first_instance", "court": "ordinary"},\n'
+        '   "document": {"type": "summons"},\n'
+        '   "recipient": {"role": "defendant", "kind": "natural_person", "domicile": "mainland",\n'
+        '                 "standing": {"kind": "normal", "since": null}},\n'
+        '   "consents": [], "addresses": [{"id": "a1", "channel": "email", "basis": "confirmed", "holder": "recipient"}],\n'
+        '   "events": [{"kind": "arrived", "at": "2025-09-16T10:01:00+08:00", "address": "a1"}]}',
+    )
+    command.add_argument("file", type=Path, metavar="FILE.json", help="one scenario, or a list of them")
     _takes_config(command)
 
 

@@ -9,6 +9,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,15 @@ from typing import Any
 import msgspec
 
 from delivery import rulebooks
+from delivery.core.effect import decide
+from delivery.core.effect_answer import answer_json
 from delivery.core.fields import Fault, Faults
+from delivery.core.knobs import Knobs, KnobsWrong
 from delivery.core.period_answer import period_json
 from delivery.core.period_question import PeriodQuestion, read_period_question
 from delivery.core.periods import PeriodLaw
+from delivery.core.rulebook import Rulebook
+from delivery.core.scenario import Asked, read_scenario
 from delivery.core.tables import TablesBroken
 
 ANSWERED, NOT_ALL, NOT_READ = 0, 1, 2
@@ -30,7 +36,7 @@ Answer = Callable[[Any, str], Mapping[str, Any] | Faults]
 
 def period(config: Path | None, file: Path) -> int:
     """`songda period`. The exit status: 0 all answered, 1 some scenario not valid, 2 file or rulebook not readable."""
-    folder = (config or Path(os.environ.get("SONGDA_CONFIG") or rulebooks.SHIPPED / "local.toml")).parent
+    folder = _config(config)
 
     @cache
     def law_of(name: str) -> PeriodLaw | None:
@@ -42,12 +48,46 @@ def period(config: Path | None, file: Path) -> int:
     return answer_all(file, lambda scenario, place: _period(scenario, place, law_of))
 
 
+def effect(config: Path | None, file: Path) -> int:
+    """`songda effect`. The exit status as in `period`."""
+    folder = _config(config)
+
+    @cache
+    def book_of(name: str) -> Rulebook | None:
+        try:
+            return rulebooks.rulebook_of(folder, name)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    return answer_all(file, lambda scenario, place: _effect(scenario, place, book_of))
+
+
+def _effect(scenario: Any, place: str, book_of: Callable[[str], Rulebook | None]) -> Mapping[str, Any] | Faults:
+    asked = read_scenario(scenario, place)
+    if not isinstance(asked, Asked):
+        return asked
+    book = book_of(asked.jurisdiction)
+    if book is None:
+        says = f"There is no rulebook {asked.jurisdiction}."
+        return (Fault(pointer=f"{place}/jurisdiction", code="unknown_rulebook", message=says),)
+    try:
+        knobs = Knobs(book.knobs).turned(asked.knobs)
+    except KnobsWrong as wrong:
+        return tuple(Fault(pointer=f"{place}/knobs/{name}", code="unknown_word", message=m) for name, m in wrong.faults)
+    told = {name: knobs[name] for name in asked.knobs}
+    return answer_json(asked.id, decide(replace(asked.question, knobs=told), book))
+
+
 def _period(scenario: Any, place: str, law_of: Callable[[str], PeriodLaw | None]) -> Mapping[str, Any] | Faults:
     question = read_period_question(scenario, place, law_of)
     if not isinstance(question, PeriodQuestion):
         return question
     found = question.answer()
     return period_json(question.id, found, question.in_time(found), question.law.catalogue)
+
+
+def _config(config: Path | None) -> Path:
+    return (config or Path(os.environ.get("SONGDA_CONFIG") or rulebooks.SHIPPED / "local.toml")).parent
 
 
 def answer_all(file: Path, answer: Answer) -> int:

@@ -8,7 +8,7 @@ how often, plays no part: each fact counts at its own time.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from delivery.core.civil import CHINA, NoCalendarData, local_day
@@ -29,12 +29,15 @@ STICKY = ("incident", "legal_opinion_due")
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The answer, the attempt that gives it (None: nothing was tried), all attempts, and the consequences drawn."""
+    """The answer, the attempt that gives it (None: nothing was tried), all attempts, and the consequences drawn from
+    the `whole`.
+    """
 
     effect: Effect
-    by: Judged | None = None
-    attempts: tuple[Judged, ...] = ()
-    consequences: tuple[Consequence, ...] = field(default=())
+    by: Judged | None
+    attempts: tuple[Judged, ...]
+    consequences: tuple[Consequence, ...]
+    whole: Trial
 
 
 def decide(question: Question, book: Rulebook) -> Verdict:
@@ -48,8 +51,9 @@ def decide(question: Question, book: Rulebook) -> Verdict:
 def _decided(question: Question, book: Rulebook) -> Verdict:
     attempts = tuple(judged_attempts(question, book))
     by, effect = _combined(question, book, attempts)
-    drawn = tuple(_consequences(question, book, by, effect))
-    return Verdict(_with_consequences(effect, drawn, book, question, by), by, attempts, drawn)
+    whole = _whole(question, book, by, effect)
+    drawn = tuple(_consequences(whole))
+    return Verdict(_with_consequences(effect, drawn, whole), by, attempts, drawn, whole)
 
 
 def _cancelled(question: Question, book: Rulebook, effect: Effect) -> tuple[tuple[str, bool], ...]:
@@ -69,11 +73,10 @@ def _falls(fact: Fact, book: Rulebook) -> bool:
 
 def _knob_grounds(question: Question, book: Rulebook, effect: Effect) -> Iterable[str]:
     """R10: a knob that is not at its default is a ground where the answer would be another without it."""
-    for name, value in question.knobs.items():
-        if value != book.knobs[name]:
-            plain = {other: told for other, told in question.knobs.items() if other != name}
-            if _answer_of(_decided(replace(question, knobs=plain), book).effect) != _answer_of(effect):
-                yield book.knob_table.by_id[name].ground
+    for name in question.knobs:
+        plain = {other: told for other, told in question.knobs.items() if other != name}
+        if _answer_of(_decided(replace(question, knobs=plain), book).effect) != _answer_of(effect):
+            yield book.knobs[name].ground
 
 
 def _answer_of(effect: Effect) -> tuple[object, ...]:
@@ -117,9 +120,8 @@ def _order(one: Judged) -> tuple[date, int, datetime]:
 def _dating(question: Question, book: Rulebook, candidates: list[Judged]) -> Judged:
     media = [[one for one in candidates if one.electronic], [one for one in candidates if not one.electronic]]
     best = [min(group, key=_order) for group in media if group]
-    knob = book.combination.knob
-    latest = question.knobs.get(knob, book.knobs[knob]) == "latest"
-    return max(best, key=_order) if latest else min(best, key=_order)
+    knob = candidates[0].trial.found(book.combination.knob).value
+    return max(best, key=_order) if knob == "latest" else min(best, key=_order)
 
 
 def _legal_date(question: Question, book: Rulebook, by: Judged, candidates: list[Judged]) -> Effect:
@@ -171,9 +173,9 @@ def _whole(question: Question, book: Rulebook, by: Judged | None, effect: Effect
     return Trial(question, book, trial.address, trial.number, trial.mine, judge_effect, effect)
 
 
-def _consequences(question: Question, book: Rulebook, by: Judged | None, effect: Effect) -> Iterable[Consequence]:
-    whole, day = _whole(question, book, by, effect), local_day(question.as_of, book.zone)
-    for row in book.consequences:
+def _consequences(whole: Trial) -> Iterable[Consequence]:
+    day = whole.day(whole.question.as_of)
+    for row in whole.book.consequences:
         try:
             if row.in_force(day) and whole.fires(row.when):
                 yield row
@@ -181,10 +183,7 @@ def _consequences(question: Question, book: Rulebook, by: Judged | None, effect:
             continue  # what depends on a calendar nobody has published is not said
 
 
-def _with_consequences(
-    effect: Effect, drawn: tuple[Consequence, ...], book: Rulebook, question: Question, by: Judged | None
-) -> Effect:
-    whole = _whole(question, book, by, effect)
+def _with_consequences(effect: Effect, drawn: tuple[Consequence, ...], whole: Trial) -> Effect:
     for row in drawn:
         flags: list[tuple[str, bool | str]] = [*effect.flags, *row.flags]
         moments = ((name, whole.when(moment)) for name, moment in row.instants)
@@ -192,7 +191,7 @@ def _with_consequences(
         effect = replace(effect, flags=tuple(flags), grounds=tuple(dict.fromkeys((*effect.grounds, *row.grounds))))
         if row.outcome:
             effect = _replaced(effect, row)
-    return replace(effect, next=_next([effect.next, *(row.next for row in drawn)], book))
+    return replace(effect, next=_next([effect.next, *(row.next for row in drawn)], whole.book))
 
 
 def _replaced(effect: Effect, row: Consequence) -> Effect:

@@ -8,12 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from types import MappingProxyType
 from typing import Any
 
 from delivery.core.fields import Fields
 from delivery.core.tables import Reading, texts
 
+MOST_CHANGES = 50
 _TIME = r"(?:(?:[01][0-9]|2[0-3]):[0-5][0-9]|24:00)"
 FORMS: Mapping[str, Callable[[str], object]] = {
     "HH:MM": re.compile(_TIME, re.ASCII).fullmatch,
@@ -24,7 +26,9 @@ FORMS: Mapping[str, Callable[[str], object]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Knob:
-    """One open question. It has either `values` or the `form` of its values; `ground` is its key among the grounds."""
+    """One open question. It has either `values` or the `form` of its values; `ground` is its key among the grounds.
+    `since`: later defaults, each with the first day it holds, in their order.
+    """
 
     id: str
     question: str
@@ -34,6 +38,11 @@ class Knob:
     form: str | None
     ground: str
     sources: tuple[str, ...]
+    since: tuple[tuple[date, str], ...] = ()
+
+    def at(self, day: date) -> str:
+        """The default on that day: the last one that a court had set by then, else the first."""
+        return next((value for begins, value in reversed(self.since) if begins <= day), self.default)
 
     def takes(self, value: object) -> bool:
         if not isinstance(value, str):
@@ -96,10 +105,22 @@ def _knob(id_: str, row: Fields) -> Knob:
         form=form,
         ground=id_.partition("_")[0],
         sources=texts(row, "sources", required=False),
+        since=_since(row),
     )
     row.unknown()
     if bool(knob.values) == bool(form):
         row.fault(None, "values_or_form", "A knob should have either values or a form.")
-    elif knob.default and not knob.takes(knob.default):
-        row.fault("default", "unknown_word", f"The default should be one of: {knob.allowed}.")
+    elif knob.default and not all(map(knob.takes, (knob.default, *(value for _, value in knob.since)))):
+        row.fault("default", "unknown_word", f"The defaults should be one of: {knob.allowed}.")
     return knob
+
+
+def _since(row: Fields) -> tuple[tuple[date, str], ...]:
+    found = []
+    for change in row.objects("since", least=0, most=MOST_CHANGES):
+        found.append((change.day("from", required=True) or date.min, change.text("value", most=40) or ""))
+        change.unknown()
+    days = [day for day, _ in found]
+    if days != sorted(set(days)):
+        row.fault("since", "not_in_order", "Later defaults should stand in the order of their days, each day once.")
+    return tuple(found)

@@ -18,7 +18,7 @@ from delivery.core.civil import Calendar
 from delivery.core.facts import SHAPES
 from delivery.core.fields import Fields
 from delivery.core.findings.people import CLASSES
-from delivery.core.knobs import Knobs, read_knobs
+from delivery.core.knobs import Knob, Knobs, read_knobs
 from delivery.core.model import Address
 from delivery.core.rows import (
     Addition,
@@ -68,15 +68,14 @@ class Combination:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rulebook:
-    """`zone`: whose days count. `rest_days`: the calendar by which terms roll. `knobs`: the default of each knob."""
+    """`zone`: whose days count. `rest_days`: the calendar by which terms roll. `knobs`: the open questions."""
 
     name: str
     version: str
     zone: ZoneInfo
     rest_days: Calendar
     make_up_knob: str
-    knob_table: Knobs
-    knobs: Mapping[str, str]
+    knobs: Mapping[str, Knob]
     rules: tuple[Rule, ...]
     additions: tuple[Addition, ...]
     consequences: tuple[Consequence, ...]
@@ -180,8 +179,7 @@ def _parts(fields: Fields, knobs: Knobs) -> dict[str, Any]:
     known = Known(tables=tuple(law_days), knobs=knobs.by_id, terms=tuple(dict.fromkeys(terms)))
     return {
         **_head(fields, knobs),
-        "knob_table": knobs,
-        "knobs": knobs.turned(),
+        "knobs": knobs.by_id,
         "law_days": law_days,
         "channels": _lists(fields, "channels", tuple(law_days), keys=words.CHANNELS),
         "rules": tuple(read_rule(row, known) for row in _rows(fields, "rule")),

@@ -10,7 +10,7 @@ from typing import Any
 
 from delivery.core import vocabulary as words
 from delivery.core.facts import Around, read_fact
-from delivery.core.fields import NEVER, Faults, Fields, note_repeats
+from delivery.core.fields import NEVER, Fault, Faults, Fields, note_repeats
 from delivery.core.model import Address, Case, Document, Fact, ForeignLaw, Recipient
 from delivery.core.question import Question
 from delivery.core.recipients import read_consents, read_representatives, read_standing
@@ -30,13 +30,15 @@ class Asked:
     knobs: Mapping[str, Any]
 
 
-def read_scenario(body: Mapping[str, Any]) -> Asked | Faults:
-    """The scenario, or what is wrong with it. `expect` is ignored."""
-    faults: list[Any] = []
-    fields = Fields(body, "", faults)
+def read_scenario(body: Any, place: str = "") -> Asked | Faults:
+    """The scenario at that place of its file, or what is wrong with it. `expect` is ignored."""
+    faults: list[Fault] = []
+    if not isinstance(body, Mapping):
+        return (Fault(pointer=place, code="wrong_type", message="A scenario should be an object."),)
+    fields = Fields(body, place, faults)
     fields.get("expect", required=False)
     fields.text("title", most=1000, required=False)
-    name = fields.text("id", most=60) or ""
+    name = fields.text("id", most=200) or ""
     jurisdiction = fields.text("jurisdiction", most=40, fits=RULEBOOK.fullmatch, says="It names a folder of rules.")
     knobs = fields.object("knobs", required=False)
     asked = Asked(

@@ -116,7 +116,7 @@ class Trial:
         if kind in ("over", "within", "outlives"):
             return self._term(kind, term)
         if name in self.book.knobs:
-            return Found(self.question.knobs.get(name, self.book.knobs[name]))
+            return Found(self.question.knobs.get(name) or self.book.knobs[name].at(self._began_on))
         answer = FINDINGS[name][1](self)
         return answer if isinstance(answer, Found) else Found(answer)
 
@@ -184,6 +184,11 @@ class Trial:
         """How this attempt would be judged with another question, or without facts of these kinds."""
         mine = tuple(fact for fact in self.mine if fact.kind not in without)
         return self.judge(Trial(question or self.question, self.book, self.address, self.number, mine, self.judge))
+
+    @property
+    def _began_on(self) -> date:
+        """The day whose defaults hold for it: old attempts keep the settings of their time."""
+        return self.day(self.began.at if self.began else self.question.as_of)
 
     @property
     def began(self) -> Fact | None:
