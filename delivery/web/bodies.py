@@ -15,6 +15,8 @@ from delivery.intake import read_json
 from delivery.web.problems import Problem, faulty
 
 JSON_TYPES = ("application/json", "application/cloudevents+json")
+NO_MULTIPART = (ValueError, AssertionError, RuntimeError, HttpProcessingError)
+"""What aiohttp raises on a body that is no multipart."""
 CHUNK = 256 * 1024
 BESIDE_THE_LOOP = 256 * 1024
 """Bytes of JSON from which on it is decoded in a thread, so that others are answered meanwhile."""
@@ -62,6 +64,22 @@ async def decode(body: bytes) -> Any:
     return event
 
 
+async def read_form(request: web.Request, limit: int) -> dict[str, str] | None:
+    """The text fields of a small form. None where it is none, is larger than `limit` bytes or of unknown size (no
+    browser sends that), or is not text in the encoding that it names.
+    """
+    if request.content_type != "application/x-www-form-urlencoded" or not 0 <= _size(request) <= limit:
+        return None
+    try:
+        return {name: value for name, value in (await request.post()).items() if isinstance(value, str)}
+    except (LookupError, UnicodeError):  # an encoding that there is not, and bytes that are not in it
+        return None
+
+
+def _size(request: web.Request) -> int:
+    return -1 if request.content_length is None else request.content_length
+
+
 async def read_parts(request: web.Request, limit: int) -> dict[str, bytes]:
     """The parts of a multipart body by name, together at most `limit` bytes. Raises Problem."""
     parts: dict[str, bytes] = {}
@@ -71,7 +89,7 @@ async def read_parts(request: web.Request, limit: int) -> dict[str, bytes]:
             name = _name(part, parts)
             assert isinstance(part, BodyPartReader)  # noqa: S101 — _name refuses the other kind; mypy cannot see that
             parts[name] = await _collect(_chunks(part), limit - sum(map(len, parts.values())))
-    except (ValueError, AssertionError, RuntimeError, HttpProcessingError) as error:  # aiohttp, on no multipart
+    except NO_MULTIPART as error:
         raise Problem(400, "unreadable", "The body should be multipart/form-data (RFC 7578).") from error
     return parts
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from aiohttp import BodyPartReader, web
+from aiohttp import BodyPartReader, MultipartReader, web
 
 from delivery.core import words
 from delivery.core.model import Delivery
 from delivery.web import slips
+from delivery.web.bodies import NO_MULTIPART
 from delivery.web.exhibits import looked, of_this_court
 from delivery.web.pages import same_secret, see_other
 from delivery.web.sessions import Desk
@@ -108,9 +109,15 @@ async def _read(request: web.Request) -> Sent:
     """The parts in their order; reading ends at the first that is too large."""
     if request.content_type != "multipart/form-data":
         return Sent({}, None)
+    try:
+        return await _parts(await request.multipart())
+    except NO_MULTIPART:  # no form of ours, so without its token: refused
+        return Sent({}, None)
+
+
+async def _parts(reader: MultipartReader) -> Sent:
     fields: dict[str, str] = {}
     file: bytes | None = None
-    reader = await request.multipart()
     async for part in reader:
         if not isinstance(part, BodyPartReader) or len(fields) >= MOST_FIELDS:
             return Sent(fields, file, too_large=True)

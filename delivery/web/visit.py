@@ -15,6 +15,7 @@ from delivery.core.ports import Clock
 from delivery.journal.documents import Documents
 from delivery.journal.journal import Journal
 from delivery.journal.links import Link
+from delivery.web.bodies import read_form
 from delivery.web.pages import CourtCard, Text, catalogue, form_token, language_of, render, same_secret
 from delivery.web.tries import TryLimits
 from signing.links import check_code, pass_is_valid, split_token, token_is_genuine
@@ -125,12 +126,8 @@ def _state(link: Link, delivery: Delivery, now: datetime) -> State:
 
 async def sent_form(request: web.Request, visit: Visit) -> Form | None:
     """The fields of a form of ours, or None: not sent from a page that we gave to this browser, or too large."""
-    if request.content_type != "application/x-www-form-urlencoded" or (request.content_length or 0) > LARGEST_FORM:
-        return None
-    if request.content_length is None:  # of unknown size: no browser sends a form like that
-        return None
-    fields = {name: value for name, value in (await request.post()).items() if isinstance(value, str)}
-    return fields if same_secret(fields.get("form", ""), visit.form) else None
+    fields = await read_form(request, LARGEST_FORM)
+    return fields if fields and same_secret(fields.get("form", ""), visit.form) else None
 
 
 def text_for(request: web.Request) -> Text:
