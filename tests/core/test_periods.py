@@ -332,6 +332,55 @@ def test_a_courts_own_festival_rolls_there() -> None:
     assert ends("ANSWER_1", service("2025-09-01"), here) == ("2025-09-16", "2025-09-17", None)
 
 
+# --- what it rests on ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("day", "n", "unit", "cited"),
+    [
+        ("2025-08-31", 1, "month", True),
+        ("2024-02-29", 1, "year", True),
+        ("2025-08-30", 1, "month", False),
+        ("2025-08-31", 2, "month", False),
+        ("2025-02-28", 1, "month", False),
+        ("2025-08-31", 30, "day", False),
+        ("2025-08-01", 30, "day", False),
+    ],
+)
+def test_the_end_of_a_month_is_cited_where_it_cut_the_period(day: str, n: int, unit: str, cited: bool) -> None:
+    found = compute("CUSTOM", start("filing", day), CN, case=CIVIL, given=Span(n, unit))
+    assert ("CC 202" in found.basis) is cited
+    criminal = compute("CUSTODY", start("custody_start", day), CN, case=Case(kind="criminal"), given=Span(n, unit))
+    assert ("CRI 202" in criminal.basis) is cited
+
+
+@pytest.mark.parametrize(
+    ("served", "last", "cited"),
+    [
+        ("2025-06-06", "2025-06-23", False),  # a plain Saturday
+        ("2025-09-17", "2025-10-09", False),  # National Day
+        ("2025-01-11", "2025-01-27", True),  # a make-up Sunday, alone
+        ("2025-09-26", "2025-10-13", True),  # a make-up Saturday and the Sunday after it
+        ("2025-09-01", "2025-09-16", False),
+    ],
+)
+def test_the_knob_of_make_up_days_is_cited_where_one_was_passed_over(served: str, last: str, cited: bool) -> None:
+    found = compute("ANSWER_1", service(served), CN.with_knobs({"K15": "no"}), case=CIVIL)
+    assert (_text(found.last_day), "K15" in found.basis) == (last, cited)
+
+
+def test_a_length_that_the_law_sets_is_not_replaced() -> None:
+    assert ends("ANSWER_1", service("2025-09-01"), given=Span(3, "day")) == ("2025-09-16", "2025-09-16", None)
+
+
+@given(st.sampled_from(["day", "month", "year"]), st.integers(1, 11))
+def test_days_months_and_years_from_an_instant_are_no_hours(unit: str, n: int) -> None:
+    at = Start(fact="filing", at=shanghai("2015-01-15T23:40"))
+    found = compute("CUSTOM", at, CN, case=CIVIL, given=Span(n, unit))
+    assert found == compute("CUSTOM", start("filing", "2015-01-15"), CN, case=CIVIL, given=Span(n, unit))
+    assert found.last_instant is None
+
+
 # --- instants and hours ----------------------------------------------------------------------------------------------
 
 
