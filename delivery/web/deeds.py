@@ -84,6 +84,12 @@ def open_of_kind(delivery: Delivery, kind: str) -> bool:
     return any(task.kind == kind for task in delivery.tasks)
 
 
+def last_opened(delivery: Delivery, kind: str) -> datetime | None:
+    """When the latest task of that kind was opened, whether or not it still is."""
+    known = (*delivery.tasks, *(task for task, _ in delivery.closed_tasks))
+    return max((task.opened_at for task in known if task.kind == kind), default=None)
+
+
 def renew(delivery: Delivery, attempt: Attempt, now: datetime) -> Sequence[Event]:
     """A new link to the same address; nothing where one is on its way."""
     if attempt.address in delivery.renewals:

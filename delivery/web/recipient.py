@@ -108,10 +108,12 @@ async def _identify(deps: RecipientPages, request: web.Request, visit: Visit, fo
     if SECOND_FACTOR.fullmatch(given) is None:
         return await _landing_page(deps, request, visit, problem="malformed", status=422)
     if not await _guesses(deps, visit).spend():
+        await _tell_of_the_last_try(deps, visit)
         return await _landing_page(deps, request, visit, status=429)
     if not _matches(visit.delivery, given):
         log.info("second_factor_failed", delivery=visit.delivery.id, attempt=visit.attempt.id)
-        return await _after_a_miss(deps, request, visit)
+        await _tell_of_the_last_try(deps, visit)
+        return await _landing_page(deps, request, visit, problem="wrong", status=422)
     await deps.journal.record(visit.delivery.id, lambda d: deeds.record_fact(d, visit.attempt, "read", visit.now))
     return _welcome(deps, visit)
 
@@ -125,15 +127,20 @@ def _matches(delivery: Delivery, given: str) -> bool:
     return same_secret(given, _expected(delivery) or "no number on record")
 
 
-async def _after_a_miss(deps: RecipientPages, request: web.Request, visit: Visit) -> web.Response:
-    if (await _guesses(deps, visit).standing()).exhausted:
-        reason = (
-            f"{deps.limits.per_day} tries at the second factor within a day, last through attempt {visit.attempt.id}"
-        )
-        await deps.journal.record(
-            visit.delivery.id, lambda d: deeds.open_task(d, visit.attempt, "second_factor_failed", reason, visit.now)
-        )
-    return await _landing_page(deps, request, visit, problem="wrong", status=422)
+async def _tell_of_the_last_try(deps: RecipientPages, visit: Visit) -> None:
+    """A clerk's task once the tries on record are used up, whichever request made the last of them: of two at one time
+    neither may have been looked at. A clerk who has closed it is told of further tries, not of the same again.
+    """
+    guesses = _guesses(deps, visit)
+    if not (await guesses.standing()).exhausted:
+        return
+    told_at = deeds.last_opened(await deps.journal.delivery(visit.delivery.id), "second_factor_failed")
+    if told_at and not await guesses.made_after(told_at):
+        return
+    reason = f"{deps.limits.per_day} tries at the second factor within a day, last through attempt {visit.attempt.id}"
+    await deps.journal.record(
+        visit.delivery.id, lambda d: deeds.open_task(d, visit.attempt, "second_factor_failed", reason, visit.now)
+    )
 
 
 def _welcome(deps: RecipientPages, visit: Visit) -> web.Response:

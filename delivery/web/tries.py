@@ -84,5 +84,9 @@ class Guesses:
         await self.journal.count_try(self.subject, self.now)
         return not self.limits.overrun(before, await self._since(DAY))
 
+    async def made_after(self, moment: datetime) -> bool:
+        """Whether a try was counted later than that."""
+        return await self.journal.tries(self.subject, moment + timedelta.resolution) > 0
+
     async def _since(self, span: timedelta) -> int:
         return await self.journal.tries(self.subject, self.now - span)

@@ -178,6 +178,46 @@ async def test_many_at_once_are_no_more_guesses_than_one_after_the_other(stage: 
     assert {page.status for page in answers} <= {422, 429}
 
 
+async def _used(stage: Stage, delivery: str, times: int) -> None:
+    for _ in range(times):
+        await stage.journal.count_try(delivery, stage.clock.now())
+
+
+async def _after_the_pause(stage: Stage, delivery: str) -> None:
+    """All tries of the day but one are used, and the last pause is over."""
+    await _used(stage, delivery, 19)
+    stage.clock.move(hours=2)
+
+
+async def test_the_task_comes_from_the_tries_on_record_whoever_made_them(stage: Stage) -> None:
+    """Each of two requests found the other's try on record, and neither's was looked at."""
+    delivery, link = await _sent(stage)
+    await _used(stage, delivery, 21)
+    async with Visitor(stage) as visitor:
+        page = await visitor.get(link)
+        assert await _tasks(stage, delivery) == [], "looking records nothing"
+        assert (await _try_anyway(visitor, page, link, LAST6)).status == 429
+    assert await _tasks(stage, delivery) == ["second_factor_failed"]
+
+
+async def test_a_clerk_who_has_looked_is_told_of_further_tries_alone(stage: Stage) -> None:
+    delivery, link = await _sent(stage)
+    await _used(stage, delivery, 20)
+    async with Visitor(stage) as visitor:
+        page = await visitor.get(link)
+        await _try_anyway(visitor, page, link, WRONG)
+        (task,) = (await stage.journal.delivery(delivery)).tasks
+        closed = events.TaskClosed(at=stage.clock.now(), task=task.id, decision="done", by="clerk", reason="called")
+        await stage.tell(delivery, closed)
+        stage.clock.move(hours=1)
+        await _try_anyway(visitor, page, link, WRONG)
+        assert await _tasks(stage, delivery) == []
+        stage.clock.move(hours=23, minutes=1)
+        await _after_the_pause(stage, delivery)
+        assert (await _try_anyway(visitor, page, link, WRONG)).status == 422
+    assert await _tasks(stage, delivery) == ["second_factor_failed"]
+
+
 async def test_what_cannot_be_right_costs_no_try(stage: Stage) -> None:
     _, link = await _sent(stage)
     async with Visitor(stage) as visitor:
