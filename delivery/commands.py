@@ -17,7 +17,7 @@ import msgspec
 
 from adapters.http import AnswerLost, HttpClient, HttpFailure, HttpRefused
 from adapters.simulated import parse_script
-from delivery import channel_settings, keyring, wiring
+from delivery import channel_settings, first_accounts, keyring, wiring
 from delivery.checking import checked
 from delivery.core import submission
 from delivery.core.effect import CHINA
@@ -81,7 +81,7 @@ def _credentials() -> str:
         return given.strip()
     file = Path(os.environ.get(DATA) or "songda-data") / "client-secret"
     try:
-        return f"{wiring.CLIENT}.{file.read_text(encoding='utf-8').strip()}"
+        return f"{first_accounts.CLIENT}.{file.read_text(encoding='utf-8').strip()}"
     except FileNotFoundError:
         raise CannotRead(f"no credentials: set {CREDENTIALS} to <client id>.<secret>; {file} is not there") from None
 

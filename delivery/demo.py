@@ -22,7 +22,7 @@ from adapters.counterparts.case_system import CaseSystemCounterpart
 from adapters.counterparts.people import ClerkCounterpart, recipient_signs
 from adapters.counterparts.smsc import SmscCounterpart
 from adapters.http import HttpClient
-from delivery import logs, wiring
+from delivery import first_accounts, logs, wiring
 from delivery.nats_server import check_port
 from delivery.settings import HTTP_PORT, NATS_PORT, Settings, load
 
@@ -92,7 +92,7 @@ class Demo:
     async def play(self) -> bool:
         """True when every delivery ended as it should."""
         url = f"nats://127.0.0.1:{self._settings.nats_port}"
-        system = CaseSystemCounterpart(url, court=self._court, client=wiring.CLIENT)
+        system = CaseSystemCounterpart(url, court=self._court, client=first_accounts.CLIENT)
         await system.start()
         receiving = asyncio.create_task(system.receive(self._on_report))
         try:
@@ -193,7 +193,7 @@ class Demo:
         credential = (self._settings.data / "client-secret").read_text().strip()
         client = HttpClient("case-system")
         try:
-            headers = {"Authorization": f"Bearer {wiring.CLIENT}.{credential}"}
+            headers = {"Authorization": f"Bearer {first_accounts.CLIENT}.{credential}"}
             return (await client.get("ask", self._settings.base_url + address, headers=headers)).body
         finally:
             await client.close()

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from aiohttp import web
-from argon2 import PasswordHasher
 
 from adapters.email import EmailChannel, EmailSettings
 from adapters.ems import EmsCallback, EmsChannel, EmsSettings
@@ -22,20 +21,18 @@ from adapters.nats import NatsCaseSystem, NatsSettings
 from adapters.simulated import SimulatedChannel, SimulatedSettings, parse_script
 from adapters.smpp import SmppChannel, SmppSettings
 from adapters.webhook import WebhookCaseSystem, WebhookTarget
-from delivery import channel_settings, keyring, nats_server
+from delivery import channel_settings, first_accounts, keyring, nats_server
 from delivery.clock import RehearsalClock, SystemClock
 from delivery.core.ports import Callback, CaseSystem, Channel, Clock
 from delivery.core.recipients import ScriptPolicy
 from delivery.core.rulebook import Rulebook
 from delivery.intake import Intake, IntakeLimits
-from delivery.journal.accounts import Clerk, Client
 from delivery.journal.documents import Documents, open_documents
 from delivery.journal.journal import Journal
 from delivery.rehearsal import Conductor, Counterparts
 from delivery.settings import Settings, SettingsWrong
 from delivery.web import console, recipient
 from delivery.web.app import make_app, make_runner
-from delivery.web.credentials import hash_secret
 from delivery.web.pages import CourtCard
 from delivery.web.site import Site
 from delivery.worker import tracking
@@ -49,9 +46,6 @@ from signing.pdf import Limits
 from signing.pool import SealKeys, SealPool
 
 ROLES = frozenset({"web", "queue", "worker"})
-CLIENT = "case-system"
-"""The case system that local and demo have from the start."""
-CLERKS = ("clerk", "judge")
 
 
 class AlreadyAtWork(OSError):
@@ -135,7 +129,7 @@ async def build(
         app = _app(settings, bench, intake, keys, callbacks)
         app.middlewares.append(requests.middleware)
         if settings.self_made:
-            await _accounts(settings, journal)
+            await first_accounts.make(settings, journal)
         house = House(
             settings=settings,
             clock=clock,
@@ -401,25 +395,6 @@ def _app(
             pages=[*recipient.routes(pages), *console.routes(desk)],
         )
     )
-
-
-async def _accounts(settings: Settings, journal: Journal) -> None:
-    """The case system and the clerks of a local installation; their secrets are files in `<data>`."""
-    for court in settings.courts:
-        credential = keyring.secret(settings, "client-secret")
-        hook = keyring.webhook_secret(settings) if settings.webhook else None
-        known = Client(
-            court=court.code,
-            client=CLIENT,
-            secret_hash=hash_secret(credential),
-            webhook_url=settings.webhook,
-            webhook_secret=hook,
-        )
-        await journal.put_client(known)
-        for name in CLERKS:
-            password = keyring.secret(settings, f"{name}-password", keyring.readable_password)
-            hashed = await asyncio.to_thread(PasswordHasher().hash, password)
-            await journal.put_clerk(Clerk(name=name, court=court.code, role=name, password_hash=hashed))
 
 
 def _conductor(

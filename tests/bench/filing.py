@@ -16,7 +16,7 @@ import aiohttp
 import nats
 import pikepdf
 
-from delivery import wiring
+from delivery import first_accounts, wiring
 from tests.bench.service import Service
 
 COURT = "632801"
@@ -69,7 +69,7 @@ def _filing(name: str, content: bytes, script: str) -> bytes:
     event = {
         "specversion": "1.0",
         "type": "songda.submission.v1",
-        "source": f"/courts/{COURT}/{wiring.CLIENT}",
+        "source": f"/courts/{COURT}/{first_accounts.CLIENT}",
         "id": name,
         "time": "2025-09-16T09:30:00+08:00",
         "datacontenttype": "application/json",

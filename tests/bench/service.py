@@ -15,7 +15,7 @@ from pathlib import Path
 
 import structlog
 
-from delivery import wiring
+from delivery import first_accounts, wiring
 from delivery.settings import DATA, HTTP_PORT, NATS_PORT, Settings, load
 from tests.servers import free_port
 
@@ -36,7 +36,7 @@ class Service:
 
     @property
     def credential(self) -> str:
-        return f"{wiring.CLIENT}.{(self.settings.data / 'client-secret').read_text().strip()}"
+        return f"{first_accounts.CLIENT}.{(self.settings.data / 'client-secret').read_text().strip()}"
 
 
 def settings_for(folder: Path, *, journal: str = "sqlite", seal_processes: int = 2) -> Settings:
