@@ -245,8 +245,8 @@ def _add_effect(commands: Commands) -> None:
         commands,
         "effect",
         _effect,
-        "What counts as served, when, on which ground: reads one scenario or a list of them, and prints one JSON object "
-        "a line, with the rule that decided, the facts it used, and the rules that nearly did and what each lacked. "
+        "What counts as served, when, on which ground: reads one scenario or a list of them, and prints one JSON "
+        "object a line, with the rule that decided, the facts it used, the rules that nearly did and what they lacked. "
         "Exit status 0 when every scenario was answered, 1 when some are not valid (told with their place; the others "
         "are answered), 2 when the file or the rulebook cannot be read.",
         "  songda effect arrived.json\n\n"
@@ -256,7 +256,8 @@ def _add_effect(commands: Commands) -> None:
         '   "document": {"type": "summons"},\n'
         '   "recipient": {"role": "defendant", "kind": "natural_person", "domicile": "mainland",\n'
         '                 "standing": {"kind": "normal", "since": null}},\n'
-        '   "consents": [], "addresses": [{"id": "a1", "channel": "email", "basis": "confirmed", "holder": "recipient"}],\n'
+        '   "consents": [],\n'
+        '   "addresses": [{"id": "a1", "channel": "email", "basis": "confirmed", "holder": "recipient"}],\n'
         '   "events": [{"kind": "arrived", "at": "2025-09-16T10:01:00+08:00", "address": "a1"}]}',
     )
     command.add_argument("file", type=Path, metavar="FILE.json", help="one scenario, or a list of them")

@@ -14,6 +14,13 @@ from delivery.core.rows import Rule, Wanted
 from delivery.core.trial import Trial, Value
 
 MOST_NEAR = 8
+GIVEN = frozenset(
+    {
+        *("case_kind", "procedure", "stage", "court", "document", "judgment_class", "recipient_kind", "domicile"),
+        *("standing", "channel", "medium", "basis", "holder", "law_on_e_service", "law_on_mail"),
+    }
+)
+"""Findings that nothing which could still happen to the attempt would change."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,9 +102,11 @@ def _others(verdict: Verdict) -> tuple[OtherAttempt, ...]:
 
 
 def _nearly(by: Judged) -> Iterable[Near]:
-    """The rules of the attempt's tables that lacked one finding; those that ask most come first."""
-    near = [(len(rule.when), one) for rule in _rules(by) if rule is not by.rule and (one := _near(rule, by.trial))]
-    near.sort(key=lambda pair: -pair[0])
+    """The rules of the attempt's tables that lacked one finding. Those that lacked something that happened come before
+    those for another kind of case or person; then those that ask most.
+    """
+    near = [(rule, one) for rule in _rules(by) if rule is not by.rule and (one := _near(rule, by.trial))]
+    near.sort(key=lambda pair: (pair[1].finding in GIVEN or pair[1].finding in by.trial.book.knobs, -len(pair[0].when)))
     return (one for _, one in near[:MOST_NEAR])
 
 

@@ -174,7 +174,7 @@ async def test_the_timeline_has_three_times_the_reason_and_the_providers_words(s
         times = page.tree().xpath("//li[h3='收到回执']//p[@class='times']//b/text()")
         assert times == ["2025年9月17日 00:30", "2025年9月17日 01:10", "2025年9月17日"]
         assert page.says("OLR 31(1)")
-        assert page.says("信息已到达受送达人确认的地址")
+        assert page.says("信息已到达受送达人提供或确认的地址所属系统")
         assert "<script>alert" not in page.text
         raw = await visitor.get(page.tree().xpath("//a[text()='承运方原文']/@href")[0])
     assert raw.says("opDesc")
