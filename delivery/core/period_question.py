@@ -30,7 +30,7 @@ from delivery.core.vocabulary import CASE_KINDS, PROCEDURES, STAGES
 SERVICE = "service"
 OUTCOMES = ("served", "presumed", "deemed", "review", ANNULLED, *sorted(NONE_YET, reverse=True))
 JURISDICTION = re.compile(r"[a-z][a-z0-9_-]{0,39}", re.ASCII)
-LONGEST_ID, LONGEST_TITLE = 200, 1000
+LONGEST_ID = 200
 MOST_PARTIES, MOST_ACTS, LONGEST_SPAN = 1000, 1000, 10**9
 
 LawOf = Callable[[str], PeriodLaw | None]

@@ -83,6 +83,14 @@ def test_what_is_not_said_is_the_usual_case() -> None:
     assert question({**scenario, "stage": "second_instance"}).answer().why_not is None
 
 
+def test_acts_are_answered_where_the_period_has_an_end() -> None:
+    acts = [{**ACT, "at": "2025-10-09T15:59:59Z"}, {**ACT, "id": "q2", "at": "2025-10-09T16:00:00Z"}]
+    asked = question({**GOOD, "questions": acts})
+    assert asked.in_time(asked.answer()) == {"q1": True, "q2": False}
+    pending = question({**GOOD, "questions": acts, "start": {"fact": "service", "outcome": "pending", "date": None}})
+    assert pending.in_time(pending.answer()) == {}
+
+
 def test_parties_are_read() -> None:
     found = question({**FINAL, "parties": [PARTY, {**PARTY, "id": "p2", "prc_domicile": False}]})
     assert [(each.id, each.prc_domicile) for each in found.parties] == [("p1", True), ("p2", False)]
