@@ -150,6 +150,24 @@ def test_a_decision_leaves_an_answered_attempt_as_it_is() -> None:
     assert [one.answer for one in made.attempts] == ["taken"]
 
 
+def test_failures_are_counted_until_there_is_a_recovery_or_somebody_knows() -> None:
+    failed = events.StepFailed(at=NOON, step="Seal", fault="KeyError")
+    assert (after(failed, failed).failures, after(failed).failed) == (2, "Seal: KeyError")
+    assert after(failed, failed, ANNOUNCED, failed).failures == 3
+    assert after(failed, events.Recovered(at=LATER), failed).failures == 1
+    own = replace(TASK, kind=events.STEP_FAILED, attempt=None)
+    closed = events.TaskClosed(at=LATER, task="t1", decision="done", by="clerk", reason="")
+    assert after(failed, events.TaskOpened(at=NOON, task=own), closed).failures == 0
+    assert after(failed, events.TaskOpened(at=NOON, task=TASK), closed).failures == 1
+
+
+def test_a_person_gives_up_what_is_put_off() -> None:
+    deferred = events.AttemptDeferred(at=NOON, attempt=ID, code="busy", retry_at=LATER)
+    closed = events.TaskClosed(at=LATER, task="t1", decision="give_up", by="clerk", reason="")
+    given_up = attempt(ANNOUNCED, deferred, events.TaskOpened(at=NOON, task=TASK), closed)
+    assert (given_up.answer, given_up.retry_at) == ("given_up", None)
+
+
 def test_a_conclusion_outdates_the_proof() -> None:
     proved = events.ProofIssued(at=NOON, number="D1-1", sha256="1" * 64)
     concluded = events.Concluded(at=NOON, effects=())
