@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from delivery.core.effect import is_final
 from delivery.core.events import TAKING_BACK
-from delivery.core.model import Attempt, Delivery, Effect, Fact, State, Task, attempt_id
+from delivery.core.model import Attempt, Delivery, Effect, State, Task, attempt_id
 from delivery.core.progress import (
     Situation,
     again,
@@ -189,14 +189,14 @@ def _next(delivery: Delivery, book: Rulebook, now: datetime, inquirable: frozens
         or _renewal(here)
         or _sending(here)
     )
-    return _woken_by(here.coming, step)
+    return _woken_by(here.turns, step)
 
 
-def _woken_by(coming: tuple[Fact, ...], step: Step) -> Step:
-    """A fact whose own time is not yet there counts from then on."""
-    if not isinstance(step, Wait) or not coming:
+def _woken_by(turns: datetime | None, step: Step) -> Step:
+    """Time alone may change the answer: a term ends, or a fact counts whose own time is not yet there."""
+    if not isinstance(step, Wait) or turns is None:
         return step
-    return Wait(until=min(step.until or coming[0].at, coming[0].at))
+    return Wait(until=min(step.until or turns, turns))
 
 
 def _after_withdrawal(delivery: Delivery, book: Rulebook, now: datetime, inquirable: frozenset[str]) -> Step:

@@ -23,6 +23,9 @@ from delivery.core.trial import Trial
 __all__ = ["CHINA", "Verdict", "decide", "document_effects", "is_final", "local_day", "proposal", "questions"]
 
 STRENGTH = {Outcome.SERVED: 3, Outcome.DEEMED: 2, Outcome.PRESUMED: 1}
+ON_PROPOSALS = frozenset({"clerk_confirm", "judge_decision", "cure_evidence", "direct_service"})
+"""Tasks whose decision is one on the effect that the rulebook proposes."""
+
 STICKY = ("incident", "legal_opinion_due")
 """Flags that one attempt raises and another attempt's success does not lower."""
 
@@ -38,6 +41,13 @@ class Verdict:
     attempts: tuple[Judged, ...]
     consequences: tuple[Consequence, ...]
     whole: Trial
+
+    @property
+    def changes_at(self) -> datetime | None:
+        """When time alone may make it another: the end of the first term that was asked for and is not over."""
+        trials = [self.whole, *(one.trial for one in self.attempts)]
+        ends = [end for trial in trials for end in trial.terms_end() if end > self.whole.question.as_of]
+        return min(ends, default=None)
 
 
 def decide(question: Question, book: Rulebook) -> Verdict:
@@ -132,7 +142,9 @@ def _legal_date(question: Question, book: Rulebook, by: Judged, candidates: list
         flags += [("fallback_date", str(min(day for day in firm if day)))] if firm else []
         flags.append(("objection_window_open", not by.trial.found("objection_decided").value))
     grounds = (*effect.grounds, *_competing(question, book, candidates))
-    return _confirmed(replace(effect, flags=tuple(flags), grounds=grounds), question, book)
+    confirmed = _confirmed(replace(effect, grounds=grounds), question, book)
+    flags += [("confirmation_due", True)] if confirmed.next == "clerk_confirm" else []
+    return replace(confirmed, flags=tuple(flags))
 
 
 def _competing(question: Question, book: Rulebook, candidates: list[Judged]) -> tuple[str, ...]:
@@ -227,22 +239,28 @@ def questions(
         facts=facts,
         as_of=now,
         knobs=knobs or {},
-        rejected=_rejections(delivery),
+        accepted=_decisions(delivery, "confirm"),
+        rejected=_decisions(delivery, "reject"),
     )
     return tuple((document, replace(asked, document=document)) for document in delivery.documents)
 
 
+def verdicts(delivery: Delivery, book: Rulebook, now: datetime) -> tuple[tuple[str, Verdict], ...]:
+    """The verdict on each document, as of `now`."""
+    return tuple((document.id, decide(question, book)) for document, question in questions(delivery, now))
+
+
 def document_effects(delivery: Delivery, book: Rulebook, now: datetime) -> tuple[tuple[str, Effect], ...]:
     """The effect of each document, as of `now`."""
-    return tuple((document.id, decide(question, book).effect) for document, question in questions(delivery, now))
+    return tuple((document, verdict.effect) for document, verdict in verdicts(delivery, book, now))
 
 
-def _rejections(delivery: Delivery) -> frozenset[str]:
-    rejected = [task for task, said in delivery.closed_tasks if (task.kind, said) == ("clerk_confirm", "reject")]
-    return frozenset(task.proposal for task in rejected if task.proposal)
+def _decisions(delivery: Delivery, wanted: str) -> frozenset[str]:
+    """The proposals on which a person decided so."""
+    decided = [task.proposal for task, said in delivery.closed_tasks if said == wanted and task.kind in ON_PROPOSALS]
+    return frozenset(proposed for proposed in decided if proposed)
 
 
 def is_final(effects: tuple[tuple[str, Effect], ...]) -> bool:
     """Every document has a date, and nobody has to confirm it any more (R9.1)."""
-    dated = all(effect.outcome.dated and effect.next in (None, "send_paper_copy") for _, effect in effects)
-    return bool(effects) and dated
+    return bool(effects) and all(e.outcome.dated and not e.flag("confirmation_due") for _, e in effects)

@@ -13,8 +13,24 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import singledispatch
+from typing import TypeVar
 
-from delivery.core.model import Attempt, Case, Delivery, Document, Effect, Fact, Receipt, Recipient, Route, Task
+from delivery.core.model import (
+    Address,
+    Attempt,
+    Case,
+    Consent,
+    Delivery,
+    Document,
+    Effect,
+    Fact,
+    Receipt,
+    Recipient,
+    Representative,
+    Route,
+    Standing,
+    Task,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +80,8 @@ STEP_FAILED = "step_failed"
 
 UNANSWERED = frozenset({"announced", "in_doubt", "deferred"})
 """Answers of an attempt that may still become another without anybody sending anew: a person may give such a one up."""
+
+Part = TypeVar("Part", bound=Address | Consent | Representative)
 
 TAKING_BACK = "withdrawal:"
 """How the words of an `AttemptTaken` begin that tells how taking the attempt back went, after a withdrawal."""
@@ -129,6 +147,22 @@ class FactWithdrawn(Event):
     key: str
     by: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecipientLearnt(Event):
+    """Something about the recipient became known after the filing: what has the id of what is known replaces it.
+
+    What was known at each instant is in the history; effects are computed with what is known now.
+    """
+
+    by: str
+    reason: str = ""
+    evidence: str | None = None
+    addresses: tuple[Address, ...] = ()
+    consents: tuple[Consent, ...] = ()
+    representatives: tuple[Representative, ...] = ()
+    standing: Standing | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,6 +241,7 @@ ALL: tuple[type[Event], ...] = (
     ReceiptReceived,
     FactRecorded,
     FactWithdrawn,
+    RecipientLearnt,
     RenewalAsked,
     TaskOpened,
     TaskClosed,
@@ -364,6 +399,24 @@ def _(event: FactRecorded, delivery: Delivery) -> Delivery:
 @_after.register
 def _(event: FactWithdrawn, delivery: Delivery) -> Delivery:
     return replace(delivery, facts=tuple(fact for fact in delivery.facts if fact.key != event.key))
+
+
+@_after.register
+def _(event: RecipientLearnt, delivery: Delivery) -> Delivery:
+    known = delivery.recipient
+    recipient = replace(
+        known,
+        addresses=_by_id(known.addresses, event.addresses),
+        consents=_by_id(known.consents, event.consents),
+        representatives=_by_id(known.representatives, event.representatives),
+        standing=event.standing or known.standing,
+    )
+    return replace(delivery, recipient=recipient)
+
+
+def _by_id(known: tuple[Part, ...], learnt: tuple[Part, ...]) -> tuple[Part, ...]:
+    together: dict[str, Part] = {one.id: one for one in (*known, *learnt)}
+    return (*together.values(),)
 
 
 @_after.register

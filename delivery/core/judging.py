@@ -86,7 +86,7 @@ def _first_row(trial: Trial) -> Judged | None:
         day = trial.law_day(trial.book.law_days[table])
         for rule in trial.book.table(table, day):
             if trial.fires(rule.when) and (effect := _answer(rule, trial, day)):
-                return Judged(trial, _not_rejected(effect, trial.question.rejected), rule)
+                return Judged(trial, _as_decided(effect, trial.question, trial.book), rule)
     return None
 
 
@@ -146,16 +146,24 @@ def proposal(effect: Effect) -> str:
         return f"{effect.outcome} {effect.effective_date}"
     if proposed := effect.flag("proposed_outcome"):
         return f"{proposed} {effect.flag('proposed_date')}"
-    return str(effect.next)
+    return f"{effect.next} {effect.rule}" if effect.outcome is Outcome.REVIEW else str(effect.next)
 
 
-def _not_rejected(effect: Effect, rejected: frozenset[str]) -> Effect:
-    """What an official would not confirm dates nothing: the question is then how to serve."""
-    if effect.next != "clerk_confirm" or proposal(effect) not in rejected:
-        return effect
+def _as_decided(effect: Effect, question: Question, book: Rulebook) -> Effect:
+    """What a named person decided on a proposal: rejected, it dates nothing; accepted in review, it does."""
+    asked = effect.next == "clerk_confirm" or effect.outcome is Outcome.REVIEW
+    if asked and proposal(effect) in question.rejected:
+        return _decided_against(effect)
+    if effect.outcome is Outcome.REVIEW and effect.flag("proposed_date") and proposal(effect) in question.accepted:
+        return _decided_for(effect, book)
+    return effect
+
+
+def _decided_against(effect: Effect) -> Effect:
+    """The question is then how to serve."""
     return replace(
         effect,
-        outcome=Outcome.REVIEW,
+        outcome=Outcome.NOT_SERVED if effect.outcome is Outcome.REVIEW else Outcome.REVIEW,
         effective_date=None,
         at=None,
         dated_by=None,
@@ -163,4 +171,19 @@ def _not_rejected(effect: Effect, rejected: frozenset[str]) -> Effect:
         flags=(),
         explanation=f"an official did not confirm this: {effect.explanation}",
         explanation_zh=f"工作人员未予确认：{effect.explanation_zh}",
+    )
+
+
+def _decided_for(effect: Effect, book: Rulebook) -> Effect:
+    """A decision of a person needs no confirmation by another (R9.6: until then no deadline runs from a proposal)."""
+    day = date.fromisoformat(str(effect.flag("proposed_date")))
+    return replace(
+        effect,
+        outcome=Outcome(str(effect.flag("proposed_outcome"))),
+        effective_date=day,
+        at=datetime.combine(day, time.max, tzinfo=book.zone),
+        next=None,
+        flags=tuple((name, value) for name, value in effect.flags if not name.startswith("proposed_")),
+        explanation=f"an official decided: {effect.explanation}",
+        explanation_zh=f"经工作人员决定：{effect.explanation_zh}",
     )

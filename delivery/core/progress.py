@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from delivery.core.effect import document_effects
+from delivery.core.effect import verdicts
 from delivery.core.model import Attempt, Delivery, Effect, Fact, Outcome, RouteStep
 from delivery.core.routing import barring
 from delivery.core.rulebook import Rulebook
@@ -22,7 +22,7 @@ RESULTS = frozenset({"bounced", "wait_elapsed", "returned", "signed", "replied",
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
     """A delivery at one instant, with what every question about it needs. `coming`: facts whose own time is not yet
-    there (a provider's clock is fast).
+    there (a provider's clock is fast). `turns`: when time alone may change the answer.
     """
 
     delivery: Delivery
@@ -31,17 +31,21 @@ class Situation:
     facts: tuple[Fact, ...]
     coming: tuple[Fact, ...]
     effects: tuple[tuple[str, Effect], ...]
+    turns: datetime | None
 
 
 def situation(delivery: Delivery, book: Rulebook, now: datetime) -> Situation:
-    facts = standing_facts(delivery)
+    facts, found = standing_facts(delivery), verdicts(delivery, book, now)
+    turns = [fact.at for fact in facts if fact.at > now]
+    turns += [at for _, verdict in found if (at := verdict.changes_at)]
     return Situation(
         delivery=delivery,
         book=book,
         now=now,
         facts=tuple(fact for fact in facts if fact.at <= now),
         coming=tuple(fact for fact in facts if fact.at > now),
-        effects=document_effects(delivery, book, now),
+        effects=tuple((document, verdict.effect) for document, verdict in found),
+        turns=min(turns, default=None),
     )
 
 

@@ -15,7 +15,7 @@ from delivery.core.model import Case, Document, Fact, Recipient
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
     """`facts`: those that stand and are known at `as_of`. `knobs`: the court's settings that differ from the rulebook's
-    defaults. `rejected`: proposals (effect.proposal) that an official did not confirm.
+    defaults. `accepted`, `rejected`: proposals (judging.proposal) that a named person decided on.
     """
 
     case: Case
@@ -24,4 +24,5 @@ class Question:
     facts: tuple[Fact, ...]
     as_of: datetime
     knobs: Mapping[str, str] = field(default_factory=dict)
+    accepted: frozenset[str] = frozenset()
     rejected: frozenset[str] = frozenset()

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from delivery.core.effect import is_final, proposal
 from delivery.core.events import STEP_FAILED, UNANSWERED
-from delivery.core.model import Attempt, Delivery, Outcome, Task
+from delivery.core.model import Attempt, Delivery, Effect, Outcome, Task
 from delivery.core.progress import Situation, again, doubt_ends, forbidden, goes_on, patience_ends, under_way, waits
 from delivery.core.rulebook import Rulebook
 
@@ -32,6 +32,15 @@ PERSON = frozenset(
         "address_lookup",
         "serve_again",
         "serve_party",
+        "serve_guardian",
+        "serve_successor",
+        "serve_via_institution",
+        "send_to_new_address",
+        "other_foreign_way",
+        "convert_procedure",
+        "exhaust_other_methods",
+        "fix_notice",
+        "end_procedure",
         "mail",
         "repost_mail",
         "send_paper_copy",
@@ -181,9 +190,8 @@ def _effect_tasks(here: Situation) -> Iterator[Task]:
     seen: set[str] = set()
     resent = again(here) is not None
     going = resent or goes_on(here) or under_way(here)
-    for _, effect in here.effects:
-        kind = effect.next
-        if kind is None or kind in seen or kind not in PERSON:
+    for kind, effect in _asked(here):
+        if kind in seen or kind not in PERSON:
             continue
         if effect.outcome in (Outcome.NOT_SERVED, Outcome.FORBIDDEN) and going:
             continue
@@ -195,6 +203,21 @@ def _effect_tasks(here: Situation) -> Iterator[Task]:
         about = f"{effect.outcome}.{effect.effective_date or effect.flag('proposed_date') or 'open'}"
         last = _last_attempt(here.delivery)
         yield _task(here, kind, about, effect.explanation, proposed=proposal(effect), attempt=last)
+
+
+def _asked(here: Situation) -> Iterator[tuple[str, Effect]]:
+    """What the effects ask for: the confirmation apart, which may stand behind a more urgent step (law.md R10)."""
+    for _, effect in here.effects:
+        if effect.next and not _settled(here.delivery, effect.next, effect):
+            yield effect.next, effect
+        if effect.flag("confirmation_due"):
+            yield "clerk_confirm", effect
+
+
+def _settled(delivery: Delivery, kind: str, effect: Effect) -> bool:
+    """Whether a person has dealt with it already where the service itself stands (a death after it, CPL 153(1))."""
+    said = [answer for task, answer in delivery.closed_tasks if (task.kind, task.proposal) == (kind, proposal(effect))]
+    return effect.outcome.dated and kind != "clerk_confirm" and bool({"done", "confirm"} & {*said})
 
 
 def _letter_tasks(here: Situation) -> Iterator[Task]:

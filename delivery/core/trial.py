@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
 from delivery.core.civil import local_day
@@ -156,6 +156,12 @@ class Trial:
             if dated := self.when(name):
                 return self.day(dated.at)
         return self.day(self.question.as_of)
+
+    def terms_end(self) -> Iterable[datetime]:
+        """When each term that was asked for is over: the midnight after its last day."""
+        for name, when in self._dated.items():
+            if when and name in self.book.terms:
+                yield datetime.combine(self.day(when.at) + timedelta(days=1), time.min, tzinfo=self.book.zone)
 
     def rolled(self, day: date) -> date:
         """The first working day on or after `day`. Raises NoCalendarData."""

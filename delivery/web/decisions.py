@@ -20,14 +20,23 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
 }
 """The decisions that fit a kind of task; for all others: done, or where it is about what was sent, send that again."""
 
+DATED = ("served", "presumed", "deemed")
 ABOUT_SENDING = frozenset({"serve_again", "mail", "repost_mail", "track_mail", "cure_evidence", "phone_confirm"})
 
 
 def choices(task: Task) -> tuple[str, ...]:
     """The decisions open to a clerk, the proposed one first."""
     again = ("send_again",) if task.kind in ABOUT_SENDING and task.attempt else ()
-    fitting = CHOICES.get(task.kind, ("done", *again))
+    fitting = CHOICES.get(task.kind) or (*_on_the_proposal(task), *again) or ("done",)
     return tuple(sorted(fitting, key=lambda decision: decision != task.proposal))
+
+
+def _on_the_proposal(task: Task) -> tuple[str, ...]:
+    """A review is ended by facts, or by a decision: for or against the date proposed; without one, against the try."""
+    outcome, _, rest = (task.proposal or "").partition(" ")
+    if not rest:
+        return ("done",)
+    return ("confirm", "reject") if outcome in DATED else ("reject",)
 
 
 def may_decide(task: Task, role: str) -> bool:
