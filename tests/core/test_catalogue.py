@@ -252,6 +252,7 @@ def validity(first: str | None, last: str | None) -> Tables:
     ("rows", "says"),
     [
         ([(None, "2021-12-31"), ("2021-12-31", None)], "From 2021-12-31 on two lengths"),
+        ([("2021-12-31", None), (None, "2021-12-31")], "From 2021-12-31 on two lengths"),
         ([(None, None), ("2022-01-01", "2022-12-31")], "From 2022-01-01 on two lengths"),
         ([(None, "2021-12-31"), ("2022-01-02", None)], "Between 2021-12-31 and 2022-01-02 there is no length"),
         ([("2024-01-01", None), (None, "2021-12-31")], "Between 2021-12-31 and 2024-01-01 there is no length"),
@@ -276,6 +277,12 @@ def test_lengths_that_do_not(rows: list[Tables]) -> None:
     found = tables()
     put("PRESERVATION_RECON", lengths=rows)(found)
     assert len(read_catalogue("x", found, KNOBS).rules["PRESERVATION_RECON"].lengths) == len(rows)
+
+
+def test_a_bound_may_leave_one_length() -> None:
+    found = tables()
+    put("EVIDENCE", bounds=[{"least": 10, "most": 10, "sources": ["x"]}])(found)
+    assert read_catalogue("x", found, KNOBS).rules["EVIDENCE"].bounds[0].most == 10
 
 
 def test_every_fault_of_the_rest_is_told() -> None:
