@@ -50,7 +50,8 @@ def rulebook_of(config: Path, name: str, court: str | None = None) -> Rulebook:
         for part, value in _tables(file).items():
             tables[part] = [*tables.get(part, []), *value] if isinstance(value, list) else value
     named = tables.get("rulebook", {}).get("calendar")
-    return load(tables, calendar_of(config, named if isinstance(named, str) else name, court))
+    periods = period_law(config, name, court) if (folder / PERIODS).exists() else None
+    return load(tables, calendar_of(config, named if isinstance(named, str) else name, court), periods)
 
 
 def knobs_of(config: Path, name: str) -> Knobs:

@@ -230,8 +230,8 @@ def _conclusion(here: Situation) -> Step | None:
 
 
 def _verdicts(effects: tuple[tuple[str, Effect], ...]) -> list[tuple[object, ...]]:
-    """What a conclusion is compared by: a reworded explanation revises nothing."""
-    return [(document, effect.outcome, effect.effective_date, effect.grounds) for document, effect in effects]
+    """What a conclusion is compared by: a reworded explanation revises nothing, a deadline that moved does."""
+    return [(name, e.outcome, e.effective_date, e.grounds, [d.last_day for d in e.deadlines]) for name, e in effects]
 
 
 def _task_change(

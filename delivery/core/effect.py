@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from delivery.core.civil import CHINA, NoCalendarData, local_day
+from delivery.core.deadlines import deadlines
 from delivery.core.judging import Judged, instant_of, judge_effect, judged_attempts, proposal
 from delivery.core.model import Delivery, Document, Effect, Fact, Outcome
 from delivery.core.question import Question
@@ -63,7 +64,8 @@ def _decided(question: Question, book: Rulebook) -> Verdict:
     by, effect = _combined(question, book, attempts)
     whole = _whole(question, book, by, effect)
     drawn = tuple(_consequences(whole))
-    return Verdict(_with_consequences(effect, drawn, whole), by, attempts, drawn, whole)
+    told = _with_consequences(effect, drawn, whole)
+    return Verdict(replace(told, deadlines=deadlines(whole)), by, attempts, drawn, whole)
 
 
 def _cancelled(question: Question, book: Rulebook, effect: Effect) -> tuple[tuple[str, bool], ...]:

@@ -299,6 +299,20 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Deadline:
+    """A period that the service of a document starts (law.md §8). `last_day`: a civil day of the court; None with the
+    reason in `why_not`. `provisional`: the service is not firm yet.
+    """
+
+    period: str
+    last_day: date | None
+    why_not: str | None
+    basis: tuple[str, ...]
+    calendar_version: str
+    provisional: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Effect:
     """The answer for one document (law.md §2).
 
@@ -316,6 +330,7 @@ class Effect:
     explanation_zh: str = ""
     dated_by: str | None = None
     at: datetime | None = None
+    deadlines: tuple[Deadline, ...] = ()
 
     def flag(self, name: str) -> bool | str | None:
         return dict(self.flags).get(name)

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from delivery.core import events
-from delivery.core.model import Delivery, Effect, Fact
+from delivery.core.model import Deadline, Delivery, Effect, Fact
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,9 +96,22 @@ def effect_json(document: str, effect: Effect) -> dict[str, Any]:
         "grounds": list(effect.grounds),
         "next": effect.next,
         "flags": dict(effect.flags),
+        "deadlines": [deadline_json(deadline) for deadline in effect.deadlines],
         "rule": effect.rule,
         "explanation": effect.explanation,
         "explanation_zh": effect.explanation_zh,
+    }
+
+
+def deadline_json(deadline: Deadline) -> dict[str, Any]:
+    """A period that the service starts, with the version of the calendar it was computed with (law.md P15)."""
+    return {
+        "period": deadline.period,
+        "last_day": deadline.last_day.isoformat() if deadline.last_day else None,
+        "error": deadline.why_not,
+        "basis": list(deadline.basis),
+        "calendar_version": deadline.calendar_version,
+        "provisional": deadline.provisional,
     }
 
 

@@ -123,6 +123,17 @@ class Term(Row):
         return start.at.astimezone(trial.book.zone).time() >= self.cutoff
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running(Row):
+    """A period of the catalogue that the service of such a document starts. `appeal`: the one for appeal; `told`: to
+    the case record and the recipient.
+    """
+
+    period: str
+    appeal: bool
+    told: bool
+
+
 # --- reading ---------------------------------------------------------------------------------------------------------
 
 
@@ -208,6 +219,17 @@ def read_term(row: Fields, known: Known) -> Term:
     )
     row.unknown()
     return term
+
+
+def read_running(row: Fields, known: Known, periods: Collection[str]) -> Running:
+    running = Running(
+        **_row(row, known),
+        period=row.word("period", tuple(periods)),
+        appeal=row.flag("appeal"),
+        told=row.flag("told"),
+    )
+    row.unknown()
+    return running
 
 
 def _row(row: Fields, known: Known) -> dict[str, Any]:

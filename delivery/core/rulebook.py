@@ -20,16 +20,19 @@ from delivery.core.fields import Fields
 from delivery.core.findings.people import CLASSES
 from delivery.core.knobs import Knob, Knobs, read_knobs
 from delivery.core.model import Address
+from delivery.core.periods import PeriodLaw
 from delivery.core.rows import (
     Addition,
     Consequence,
     Known,
     Rule,
+    Running,
     Term,
     contradictions,
     read_addition,
     read_consequence,
     read_rule,
+    read_running,
     read_term,
 )
 from delivery.core.tables import Reading, TablesBroken, texts
@@ -68,7 +71,9 @@ class Combination:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rulebook:
-    """`zone`: whose days count. `rest_days`: the calendar by which terms roll. `knobs`: the open questions."""
+    """`zone`: whose days count. `rest_days`: the calendar by which terms roll. `knobs`: the open questions.
+    `period_law`: what the periods that a service starts are computed with; None without a catalogue.
+    """
 
     name: str
     version: str
@@ -80,6 +85,8 @@ class Rulebook:
     additions: tuple[Addition, ...]
     consequences: tuple[Consequence, ...]
     terms: Mapping[str, tuple[Term, ...]]
+    running: tuple[Running, ...]
+    period_law: PeriodLaw | None
     channels: Mapping[str, tuple[str, ...]]
     law_days: Mapping[str, tuple[str, ...]]
     combination: Combination
@@ -145,21 +152,24 @@ class Rulebook:
         return "unproven" if address.basis == "own" and address.ownership_proof is None else found
 
 
-def load(tables: Mapping[str, Any], rest_days: Calendar) -> Rulebook:
-    """A rulebook from its merged TOML tables, and the calendar of its jurisdiction. Raises RulebookBroken."""
+def load(tables: Mapping[str, Any], rest_days: Calendar, period_law: PeriodLaw | None = None) -> Rulebook:
+    """A rulebook from its merged TOML tables, the calendar of its jurisdiction, and its periods.
+
+    Raises RulebookBroken with every fault.
+    """
     reading = Reading()
     knobs = _knobs(tables, reading)
     with reading.file("rulebook", {name: value for name, value in tables.items() if name in SECTIONS}) as fields:
-        parts = _parts(fields, knobs)
+        parts = _parts(fields, knobs, tuple(period_law.catalogue.rules) if period_law else ())
     reading.faults += [f"rulebook: {fault}" for fault in contradictions(parts["rules"])]
     reading.end()
-    return Rulebook(**parts, rest_days=rest_days)
+    return Rulebook(**parts, rest_days=rest_days, period_law=period_law)
 
 
 SECTIONS = frozenset(
     {
         *("rulebook", "channels", "table", "documents", "address_class", "mail", "notice", "hearing", "combination"),
-        *("rule", "adds", "consequence", "term", "ladder", "policy", "task"),
+        *("rule", "adds", "consequence", "term", "running", "ladder", "policy", "task"),
     }
 )
 """What `load` reads; further tables of the folder are read elsewhere (periods, knobs)."""
@@ -173,7 +183,7 @@ def _knobs(tables: Mapping[str, Any], reading: Reading) -> Knobs:
         return Knobs({})
 
 
-def _parts(fields: Fields, knobs: Knobs) -> dict[str, Any]:
+def _parts(fields: Fields, knobs: Knobs, periods: tuple[str, ...]) -> dict[str, Any]:
     law_days = _lists(fields, "table", tuple(INSTANTS))
     terms = [row.value.get("id", "") for row in _rows(fields, "term", least=0)]
     known = Known(tables=tuple(law_days), knobs=knobs.by_id, terms=tuple(dict.fromkeys(terms)))
@@ -186,6 +196,7 @@ def _parts(fields: Fields, knobs: Knobs) -> dict[str, Any]:
         "additions": tuple(read_addition(row, known) for row in _rows(fields, "adds", least=0)),
         "consequences": tuple(read_consequence(row, known) for row in _rows(fields, "consequence", least=0)),
         "terms": _terms(fields, known),
+        "running": tuple(read_running(row, known, periods) for row in _rows(fields, "running", least=0)),
         "combination": _combination(fields, knobs),
         **_documents(fields, knobs),
         **_policy(fields),

@@ -139,14 +139,14 @@ class Claims(Appending):
         """Counts what was written. Read it before looking, and pass it to `wait_for_news`."""
         return self._bell.count
 
-    async def wait_for_news(self, until: datetime | None, *, since: int | None = None) -> None:
-        """Returns on news, when the domain's clock reaches `until`, or when a claim of some worker runs out.
+    async def wait_for_news(self, until: datetime | None, *, since: int | None = None, claims: bool = False) -> None:
+        """Returns on news, when the domain's clock reaches `until`, or (`claims`) when one of some worker runs out.
 
         `since` is `news` as it was before the caller looked. Without it: the value at the end of the last such wait,
         which is right for one loop in a process; several loops must pass theirs.
         """
         seen = self._seen if since is None else since
-        await self._bell.wait(seen, self._clock, await self._sooner(until))
+        await self._bell.wait(seen, self._clock, await self._sooner(until) if claims else until)
         if since is None:
             self._seen = self._bell.count
 

@@ -38,19 +38,23 @@ def open_engines(url: str) -> Engines:
         engine = create_async_engine(url, pool_size=10, max_overflow=10, pool_pre_ping=True, **_DISCREET)
         return Engines(reading=engine, writing=engine)
     if kind == "sqlite" and make_url(url).database not in (None, "", ":memory:"):
-        return Engines(
-            reading=_sqlite(url, "BEGIN"), writing=_sqlite(url, "BEGIN IMMEDIATE", pool_size=1, max_overflow=0)
-        )
+        return Engines(reading=_sqlite(url), writing=_one_writer(url))
     raise ValueError("the journal is kept in a SQLite file or in PostgreSQL")
 
 
-def _sqlite(url: str, begin: str, **options: Any) -> AsyncEngine:
+def _sqlite(url: str, **options: Any) -> AsyncEngine:
+    """For reading: whoever reads asks one question, which needs no transaction around it to see one state."""
     engine = create_async_engine(url, **options, **_DISCREET)
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+    return engine
+
+
+def _one_writer(url: str) -> AsyncEngine:
+    engine = _sqlite(url, pool_size=1, max_overflow=0)
 
     @event.listens_for(engine.sync_engine, "begin")
     def _(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine
 

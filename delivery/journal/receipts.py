@@ -71,9 +71,8 @@ class Receipts(Store):
 
     async def unread(self, limit: int) -> list[tuple[str, RawReceipt]]:
         """Receipts to be read now, in the order in which they came: new ones, and orphans whose time has come again."""
-        known_to = await self._scalar(select(func.max(references.c.position))) or 0
         rows = await self._rows(to_read(self._clock.now(), limit))
-        self._known_to |= {row.id: known_to for row in rows}
+        self._known_to |= {row.id: row.known_to for row in rows}
         return [(row.id, _raw(row)) for row in rows]
 
     async def settle(
@@ -138,8 +137,10 @@ class Receipts(Store):
 
 
 def to_read(now: datetime, limit: int) -> Select[Any]:
+    """`known_to`: the last reference that was known at this look."""
+    known_to = select(func.coalesce(func.max(references.c.position), 0)).scalar_subquery().label("known_to")
     order = (raw_receipts.c.read_at, raw_receipts.c.position)
-    return select(raw_receipts).where(raw_receipts.c.read_at <= now).order_by(*order).limit(limit)
+    return select(raw_receipts, known_to).where(raw_receipts.c.read_at <= now).order_by(*order).limit(limit)
 
 
 async def _any_known(batch: Batch, keys: Sequence[tuple[str, str]], *, since: int) -> bool:

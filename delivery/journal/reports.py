@@ -91,11 +91,12 @@ class Reports(Store):
             rows = await self._rows(query.where(reports.c.position > rows[-1].position).limit(limit))
         return told if rows else []
 
-    async def published(self, sink: str, position: int) -> None:
-        """That sink has confirmed the report at that position. Saying it twice does no harm."""
+    async def published(self, sink: str, *positions: int) -> None:
+        """That sink has confirmed the reports at those positions. Saying it twice does no harm."""
 
         async def job(batch: Batch) -> None:
-            await batch.connection.execute(batch.insert(publications).values(sink=sink, position=position))
+            rows = [{"sink": sink, "position": position} for position in positions]
+            await batch.connection.execute(batch.insert(publications), rows)
             await _move_on(batch, sink)
 
         await self._do(job)

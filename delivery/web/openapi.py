@@ -412,6 +412,19 @@ def _delivery() -> Json:
     )
 
 
+def _deadline() -> Json:
+    return _object(
+        {
+            "period": TEXT,
+            "last_day": _or_null(DAY),
+            "error": _or_null(TEXT),
+            "basis": _list(TEXT),
+            "calendar_version": TEXT,
+            "provisional": {"type": "boolean"},
+        }
+    )
+
+
 def _effect() -> Json:
     return _object(
         {
@@ -421,6 +434,7 @@ def _effect() -> Json:
             "grounds": _list(TEXT),
             "next": _or_null(TEXT),
             "flags": {"type": "object", "additionalProperties": {"type": ["boolean", "string"]}},
+            "deadlines": _list(_deadline()),
             "rule": _or_null(TEXT),
             "explanation": TEXT,
             "explanation_zh": TEXT,

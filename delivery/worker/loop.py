@@ -86,21 +86,22 @@ class Worker:
 
     async def _round(self) -> None:
         seen = self._bench.journal.news
-        free = self._slots - len(self._busy)
-        claimed = await self._bench.journal.claim(free, LEASE) if free else []
+        if len(self._busy) >= self._slots:
+            await asyncio.wait(self._busy, return_when=asyncio.FIRST_COMPLETED)
+            return
+        # Asked before it is claimed: most news concerns others, and a claim takes the writer's turn even for nothing.
+        due = await self._bench.journal.next_due()
+        if due is None or due > self._bench.clock.now() or not await self._claim():
+            await self._bench.journal.wait_for_news(due, since=seen, claims=True)
+
+    async def _claim(self) -> int:
+        """Take what is due into free slots; how many that were."""
+        claimed = await self._bench.journal.claim(self._slots - len(self._busy), LEASE)
         for delivery in claimed:
             task = asyncio.create_task(advance_or_postpone(self._bench, delivery))
             self._busy.add(task)
             task.add_done_callback(self._busy.discard)
-        if not claimed:
-            await self._rest(seen)
-
-    async def _rest(self, seen: int) -> None:
-        """Until news, the next due time, or a free slot."""
-        if len(self._busy) >= self._slots:
-            await asyncio.wait(self._busy, return_when=asyncio.FIRST_COMPLETED)
-            return
-        await self._bench.journal.wait_for_news(await self._bench.journal.next_due(), since=seen)
+        return len(claimed)
 
 
 async def advance_or_postpone(bench: Bench, delivery: Delivery) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 import structlog
@@ -15,6 +15,8 @@ from delivery.journal.journal import Journal
 from delivery.journal.reports import ReportRow
 
 BATCH = 200
+TOGETHER = 20
+"""Marked as published in one transaction: so many may go out twice when the process dies in between."""
 LONGEST_PAUSE = 300
 """Seconds between two tries to reach a case system that is away. The machine's time: nothing here is a fact."""
 
@@ -66,19 +68,30 @@ class Reporting:
         A client whose endpoint is away holds back its own reports, so that its order stays, and nobody else's: they
         are left out until its pause is over.
         """
+        rows = await self._journal.unpublished(sink, BATCH, skip=self._paused(sink))
         sent, held = 0, set[Client]()
-        for row in await self._journal.unpublished(sink, BATCH, skip=self._paused(sink)):
-            client = (row.court, row.client)
-            if client in held:
-                continue
-            if await self._sent(sink, row):
-                await self._journal.published(sink, row.position)
-                self._away[sink].pop(client, None)
-                sent += 1
-            else:
-                self._pause(sink, client)
-                held.add(client)
+        for start in range(0, len(rows), TOGETHER):
+            sent += await self._publish(sink, rows[start : start + TOGETHER], held)
         return sent, len(held)
+
+    async def _publish(self, sink: str, rows: Sequence[ReportRow], held: set[Client]) -> int:
+        """Send those, but for clients in `held`, which grows by those not reached; how many went out."""
+        confirmed: list[int] = []
+        try:
+            for row in rows:
+                client = (row.court, row.client)
+                if client in held:
+                    continue
+                if await self._sent(sink, row):
+                    confirmed.append(row.position)
+                    self._away[sink].pop(client, None)
+                else:
+                    self._pause(sink, client)
+                    held.add(client)
+        finally:  # also when we are being ended: what is marked is not sent again
+            if confirmed:
+                await self._journal.published(sink, *confirmed)
+        return len(confirmed)
 
     async def _sent(self, sink: str, row: ReportRow) -> bool:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from delivery.core.deadlines import appeal_period
 from delivery.core.model import Outcome
 from delivery.core.trial import Found, Trial, Value, When, finding, moment, proof
 
@@ -58,8 +59,8 @@ def _died_in_appeal_period(trial: Trial) -> Found:
     since, effect = trial.question.recipient.standing.since, trial.answer
     if since is None or since > trial.question.as_of or effect is None or effect.at is None or since < effect.at:
         return Found(False)
-    ends = trial.when("appeal")
-    return Found(ends is not None and trial.day(since) <= trial.day(ends.at))
+    appeal = appeal_period(trial)
+    return Found(bool(appeal and appeal.last_day and trial.day(since) <= appeal.last_day))
 
 
 @moment("effect")

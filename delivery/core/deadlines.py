@@ -1,0 +1,57 @@
+"""Which periods a service starts, and when they end: rows of the rulebook over the catalogue of periods (law.md §8)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from delivery.core.model import Deadline, Outcome
+from delivery.core.periods import Case, Period, PeriodLaw, Start, compute
+from delivery.core.trial import Trial
+
+if TYPE_CHECKING:
+    from delivery.core.rows import Running
+
+
+def deadlines(whole: Trial) -> tuple[Deadline, ...]:
+    """The periods that the dated service of this document starts; none while it has no date."""
+    effect, law = whole.answer, whole.book.period_law
+    if effect is None or effect.effective_date is None or law is None:
+        return ()
+    return tuple(_deadline(row.period, _period(row, whole, law)) for row in running(whole) if row.told)
+
+
+def running(whole: Trial) -> Iterable[Running]:
+    """The rows that hold for this document, by the law of its day of service."""
+    day = whole.law_day(("effect",))
+    return (row for row in whole.book.running if row.in_force(day) and whole.fires(row.when))
+
+
+def appeal_period(whole: Trial) -> Period | None:
+    """The period for appeal that this service starts; None where there is none."""
+    law = whole.book.period_law
+    row = next((row for row in running(whole) if row.appeal), None)
+    return _period(row, whole, law) if row and law else None
+
+
+def _period(row: Running, whole: Trial, law: PeriodLaw) -> Period:
+    effect, case, knobs = whole.answer, whole.question.case, whole.question.knobs
+    outcome, day = (effect.outcome, effect.effective_date) if effect else (Outcome.PENDING, None)
+    return compute(
+        row.period,
+        Start(fact="service", day=day, outcome=str(outcome)),
+        law.with_knobs(knobs) if knobs else law,
+        case=Case(kind=case.kind, procedure=case.procedure, stage=case.stage),
+        prc_domicile=whole.question.recipient.domicile == "mainland",
+    )
+
+
+def _deadline(code: str, period: Period) -> Deadline:
+    return Deadline(
+        period=code,
+        last_day=period.last_day,
+        why_not=str(period.why_not) if period.why_not else None,
+        basis=period.basis,
+        calendar_version=period.calendar_version,
+        provisional=period.provisional,
+    )
