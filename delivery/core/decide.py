@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from delivery.core.effect import is_final
 from delivery.core.events import TAKING_BACK
 from delivery.core.model import Attempt, Delivery, Effect, State, Task, attempt_id
+from delivery.core.paper import PAPER, address_for_paper, to_be_sent
 from delivery.core.progress import (
     Situation,
     again,
@@ -48,6 +49,7 @@ class Send:
     address: str
     channel: str
     number: int
+    role: str = "service"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,6 +189,7 @@ def _next(delivery: Delivery, book: Rulebook, now: datetime, inquirable: frozens
         or _task_change(delivery, tuple(wanted_tasks(here)))
         or _doubt(delivery, book, now, inquirable)
         or _renewal(here)
+        or _paper(here)
         or _sending(here)
     )
     return _woken_by(here.turns, step)
@@ -288,10 +291,17 @@ def _renewal(here: Situation) -> Step | None:
     return None
 
 
-def _send(here: Situation, address: str) -> Send:
+def _paper(here: Situation) -> Step | None:
+    """A clerk decided that the copy asked for goes by post (CPL 90(1))."""
+    address = address_for_paper(here.delivery, here.book) if to_be_sent(here.delivery) else None
+    return _send(here, address, PAPER) if address else None
+
+
+def _send(here: Situation, address: str, role: str = "service") -> Send:
     number = next_number(here, address)
     channel = here.delivery.recipient.address(address).channel
-    return Send(attempt=attempt_id(here.delivery.id, address, number), address=address, channel=channel, number=number)
+    name = attempt_id(here.delivery.id, address, number)
+    return Send(attempt=name, address=address, channel=channel, number=number, role=role)
 
 
 def _sending(here: Situation) -> Step:
@@ -314,7 +324,13 @@ def _sending(here: Situation) -> Step:
 
 
 def _retry(attempt: Attempt) -> Send:
-    return Send(attempt=attempt.id, address=attempt.address, channel=attempt.channel, number=attempt.number)
+    return Send(
+        attempt=attempt.id,
+        address=attempt.address,
+        channel=attempt.channel,
+        number=attempt.number,
+        role=attempt.role,
+    )
 
 
 def _not_before(here: Situation, send: Send, earliest: datetime) -> Step:

@@ -58,8 +58,8 @@ def _attempt_and_time(fact: Fact) -> tuple[str, int, datetime, str]:
 
 
 def _reminder(trial: Trial) -> bool:
-    """R3.4: the role of what was sent holds for the whole attempt."""
-    return any(fact.role == "reminder" for fact in trial.mine)
+    """R3.4: the role of what was sent holds for the whole attempt; a copy on paper serves as little as a reminder."""
+    return any(fact.role not in (None, "service") for fact in trial.mine)
 
 
 def judge(trial: Trial) -> Judged | None:

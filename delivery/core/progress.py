@@ -106,7 +106,7 @@ def again(here: Situation) -> str | None:
 
 def untried(here: Situation) -> RouteStep | None:
     """The next step of the route; one that the law has come to forbid since it was planned is passed over."""
-    tried = {attempt.address for attempt in here.delivery.attempts}
+    tried = {attempt.address for attempt in here.delivery.attempts if attempt.role == "service"}
     steps = here.delivery.route.steps if here.delivery.route else ()
     return next((step for step in steps if step.address not in tried and not forbidden(here, step.address)), None)
 

@@ -12,12 +12,13 @@ from datetime import datetime
 from typing import Any
 
 from delivery.core.model import Attempt, Delivery, Fact, Person, Receipt, attempt_id
+from delivery.core.paper import handed_over
 
 
 def standing_facts(delivery: Delivery) -> tuple[Fact, ...]:
     """All facts that nothing has taken back, each with the address and number of its attempt, repeats merged."""
     facts = [*_sending_facts(delivery), *_reported_facts(delivery), *delivery.facts]
-    return _with_return_reasons(merged(facts))
+    return _with_return_reasons(merged([*facts, *handed_over(facts)]))
 
 
 def _sending_facts(delivery: Delivery) -> Iterable[Fact]:

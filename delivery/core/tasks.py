@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from delivery.core.effect import is_final, proposal
 from delivery.core.events import STEP_FAILED, UNANSWERED
 from delivery.core.model import Attempt, Delivery, Effect, Outcome, Task
+from delivery.core.paper import SEND_PAPER, address_for_paper, letters, on_its_way, wanted
 from delivery.core.progress import Situation, again, doubt_ends, forbidden, goes_on, patience_ends, under_way, waits
 from delivery.core.rulebook import Rulebook
 
@@ -43,7 +44,6 @@ PERSON = frozenset(
         "end_procedure",
         "mail",
         "repost_mail",
-        "send_paper_copy",
     }
 )
 """Next steps (scenario format) that only a person can take when no address of the route is left."""
@@ -57,6 +57,7 @@ def wanted_tasks(here: Situation) -> Iterator[Task]:
     yield from failing_tasks(here.delivery, here.book, here.now)
     yield from _put_off_tasks(here)
     yield from _news_tasks(here)
+    yield from _paper_tasks(here)
     decisions = [*_doubt_tasks(here), *_effect_tasks(here), *_letter_tasks(here)]
     yield from decisions or _last_resort(here)
 
@@ -154,15 +155,23 @@ def _news_tasks(here: Situation) -> Iterator[Task]:
 
 
 def _news(delivery: Delivery) -> Iterator[tuple[str, str, str]]:
-    handed_over = any(fact.kind == "paper_handed_over" for fact in delivery.facts)
     for fact in delivery.facts:
         if fact.kind == "objection":
             yield fact.key, "objection", f"the recipient objects: {fact.claim}"
-        if fact.kind == "paper_requested" and not handed_over:
-            yield fact.key, "send_paper_copy", "the recipient asks for paper (CPL 90(1))"
     for receipt in delivery.receipts:
         if receipt.unclear:
             yield _short(f"{receipt.channel} {receipt.attempt} {receipt.key}"), "unclear_receipt", receipt.unclear
+
+
+def _paper_tasks(here: Situation) -> Iterator[Task]:
+    """CPL 90(1): asked for, not handed over, and no letter on its way with it."""
+    asked = wanted(here.facts)
+    if asked is None or on_its_way(here.delivery, here.facts):
+        return
+    sent = len(letters(here.delivery))
+    about = f"{asked.key}.{sent}" if sent else asked.key
+    by_post = SEND_PAPER if address_for_paper(here.delivery, here.book) else None
+    yield _task(here, "send_paper_copy", about, "the recipient asks for paper (CPL 90(1))", proposed=by_post)
 
 
 def _short(key: str) -> str:

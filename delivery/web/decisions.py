@@ -11,6 +11,7 @@ from datetime import datetime
 
 from delivery.core.events import Event, FactRecorded, TaskClosed
 from delivery.core.model import Delivery, Fact, Task
+from delivery.core.paper import SEND_PAPER
 
 CHOICES: Mapping[str, tuple[str, ...]] = {
     "clerk_confirm": ("confirm", "reject"),
@@ -27,6 +28,8 @@ ABOUT_SENDING = frozenset({"serve_again", "mail", "repost_mail", "track_mail", "
 def choices(task: Task) -> tuple[str, ...]:
     """The decisions open to a clerk, the proposed one first."""
     again = ("send_again",) if task.kind in ABOUT_SENDING and task.attempt else ()
+    if task.proposal == SEND_PAPER:
+        return (SEND_PAPER, "done")
     fitting = CHOICES.get(task.kind) or (*_on_the_proposal(task), *again) or ("done",)
     return tuple(sorted(fitting, key=lambda decision: decision != task.proposal))
 

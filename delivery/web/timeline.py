@@ -124,7 +124,8 @@ def _details(event: Event, delivery: Delivery, book: Rulebook, text: Text) -> It
             yield from _fact_details(fact, text)
             yield "by", by_word(by, text)
             yield "reason", reason
-        case events.FactWithdrawn(by=by, reason=reason) | events.Withdrawn(by=by, reason=reason):
+        case events.FactWithdrawn() | events.Withdrawn() | events.RecipientLearnt():
+            by, reason = event.by, event.reason
             yield "by", by_word(by, text)
             yield "reason", reason
         case events.RenewalAsked(address=address):

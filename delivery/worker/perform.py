@@ -101,7 +101,12 @@ async def _seal(bench: Bench, delivery: Delivery, document: Document) -> str:
 
 def announcement(bench: Bench, step: Send) -> events.AttemptAnnounced:
     return events.AttemptAnnounced(
-        at=bench.clock.now(), attempt=step.attempt, address=step.address, channel=step.channel, number=step.number
+        at=bench.clock.now(),
+        attempt=step.attempt,
+        address=step.address,
+        channel=step.channel,
+        number=step.number,
+        role=step.role,
     )
 
 

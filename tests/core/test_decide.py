@@ -9,7 +9,20 @@ from typing import Any
 import pytest
 
 from delivery.core import decide, events
-from delivery.core.decide import AwaitReceipt, Cancel, Conclude, ElapseWait, Inquire, OpenTask, Prove, Send, Step, Wait
+from delivery.core.decide import (
+    AwaitReceipt,
+    Cancel,
+    CloseTask,
+    Conclude,
+    ElapseWait,
+    Inquire,
+    OpenTask,
+    Prove,
+    Send,
+    Step,
+    Wait,
+)
+from delivery.core.effect import document_effects
 from delivery.core.model import Address, Consent, Delivery, Fact, Person, Receipt, State, Task
 from delivery.core.routing import plan_route
 from tests.core.walks import Walk
@@ -42,7 +55,7 @@ class Story:
         """The next step is a sending, and it is announced."""
         step = self.next()
         assert isinstance(step, Send), step
-        fields = {"address": step.address, "channel": step.channel, "number": step.number}
+        fields = {"address": step.address, "channel": step.channel, "number": step.number, "role": step.role}
         self.happens(events.AttemptAnnounced, attempt=step.attempt, **fields)
         return step.attempt
 
@@ -442,8 +455,42 @@ def test_news_is_asked_about_once() -> None:
     assert (objection.kind, objection.owner, paper.kind) == ("objection", "judge", "send_paper_copy")
     story.closes(objection, "reject")
     story.told("paper_handed_over", where=None)
-    story.closes(paper, "done")
+    assert story.next() == CloseTask(task=paper.id, reason="later facts answered it")
+    story.closes(paper, "overtaken")
     assert story.rests() == START + 2 * DAYS
+
+
+def asked_for_paper() -> tuple[Story, Task]:
+    story = Story(address("email"), address("post", id="a2"))
+    story.sent()
+    story.told("arrived")
+    story.told("paper_requested", where=None)
+    assert not story.concludes()
+    story.happens(events.ProofIssued, number="n", sha256="0" * 64)
+    return story, story.opens()
+
+
+def test_a_copy_by_post_moves_no_date_and_ends_the_task() -> None:
+    story, task = asked_for_paper()
+    assert (task.kind, task.proposal) == ("send_paper_copy", "send_paper")
+    story.closes(task, "send_paper")
+    story.later(DAYS)
+    assert story.sent() == "d1.a2.1"
+    assert story.delivery.attempts[-1].role == "paper"
+    story.later(DAYS)
+    story.told("signed", "a2", by=Person(relation="self"), id_on_receipt=True)
+    (effect,) = (effect for _, effect in document_effects(story.delivery, book(), story.now))
+    assert (effect.effective_date, effect.flag("effective_address")) == (START.date(), "a1")
+    assert isinstance(story.next(), Wait)
+
+
+def test_a_copy_that_comes_back_is_asked_about_again() -> None:
+    story, task = asked_for_paper()
+    story.closes(task, "send_paper")
+    story.sent()
+    story.told("returned", "a2", reason="moved", court_received_on=START.date())
+    again = story.opens()
+    assert (again.kind, again.id != task.id) == ("send_paper_copy", True)
 
 
 def test_what_a_page_asked_is_closed_by_a_person_alone() -> None:
