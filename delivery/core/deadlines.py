@@ -18,7 +18,7 @@ def deadlines(whole: Trial) -> tuple[Deadline, ...]:
     effect, law = whole.answer, whole.book.period_law
     if effect is None or effect.effective_date is None or law is None:
         return ()
-    return tuple(_deadline(row.period, _period(row, whole, law)) for row in running(whole) if row.told)
+    return tuple(_deadline(_period(row, whole, law), law) for row in running(whole) if row.told)
 
 
 def running(whole: Trial) -> Iterable[Running]:
@@ -46,9 +46,12 @@ def _period(row: Running, whole: Trial, law: PeriodLaw) -> Period:
     )
 
 
-def _deadline(code: str, period: Period) -> Deadline:
+def _deadline(period: Period, law: PeriodLaw) -> Deadline:
+    rule = law.catalogue.rules[period.code]
     return Deadline(
-        period=code,
+        period=period.code,
+        name=rule.name_en,
+        name_zh=rule.name_zh,
         last_day=period.last_day,
         why_not=str(period.why_not) if period.why_not else None,
         basis=period.basis,

@@ -305,6 +305,8 @@ class Deadline:
     """
 
     period: str
+    name: str
+    name_zh: str
     last_day: date | None
     why_not: str | None
     basis: tuple[str, ...]

@@ -240,11 +240,18 @@ def _decision_rows(effect: Effect, known: Known, rulebook: str) -> Rows:
     ]
     if known.confirmed_by:
         rows.append((Words("确认人", "Confirmed by"), known.confirmed_by))
-    return tuple(rows)
+    return (*rows, *_deadline_rows(effect))
 
 
 def _local(instant: datetime) -> str:
     return instant.astimezone(CHINA).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _deadline_rows(effect: Effect) -> Iterable[tuple[Words, str]]:
+    """What begins to run, and until when. A year whose days off nobody knows yet has no last day (law.md P15)."""
+    for deadline in effect.deadlines:
+        days = deadline.last_day.isoformat() if deadline.last_day else "放假安排公布后计算 to be computed"
+        yield Words(f"{deadline.name_zh}届满", f"End of the period: {deadline.name}"), days
 
 
 def _course(delivery: Delivery) -> Iterable[Happening]:

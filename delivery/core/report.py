@@ -107,6 +107,8 @@ def deadline_json(deadline: Deadline) -> dict[str, Any]:
     """A period that the service starts, with the version of the calendar it was computed with (law.md P15)."""
     return {
         "period": deadline.period,
+        "name": deadline.name,
+        "name_zh": deadline.name_zh,
         "last_day": deadline.last_day.isoformat() if deadline.last_day else None,
         "error": deadline.why_not,
         "basis": list(deadline.basis),

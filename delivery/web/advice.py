@@ -1,11 +1,11 @@
 """What to do next and by when, in plain words, per document (contract.md §4.4). Periods: law.md §8.2.
 
-No date of a last day is computed here: it hangs on an effect that may still change, and a wrong last day costs a right.
+A last day is told only once the service is concluded, as the case record was told it; it may still be revised.
 """
 
 from __future__ import annotations
 
-from delivery.core.model import Case, Delivery, Document, Recipient
+from delivery.core.model import Case, Delivery, Document, Effect, Recipient
 from delivery.web.pages import Text
 
 FOREIGN_DAYS = 30
@@ -25,7 +25,22 @@ ANSWER_DAYS = 15
 
 def advice(delivery: Delivery, text: Text) -> list[tuple[Document, str]]:
     """One sentence or two for each document."""
-    return [(document, _sentence(document, delivery.case, delivery.recipient, text)) for document in delivery.documents]
+    told = dict(delivery.concluded)
+    return [
+        (
+            document,
+            _sentence(document, delivery.case, delivery.recipient, text) + _last_days(told.get(document.id), text),
+        )
+        for document in delivery.documents
+    ]
+
+
+def _last_days(effect: Effect | None, text: Text) -> str:
+    if effect is None or effect.effective_date is None or effect.flag("confirmation_due"):
+        return ""
+    served = text("todo.served", day=text.day(effect.effective_date))
+    ends = [(d.name_zh if text.language == "zh" else d.name, d.last_day) for d in effect.deadlines if d.last_day]
+    return served + "".join(text("todo.last_day", name=name, day=text.day(day)) for name, day in ends)
 
 
 def has_period(delivery: Delivery) -> bool:

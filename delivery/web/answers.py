@@ -11,8 +11,10 @@ from aiohttp import web
 
 from delivery.core import events
 from delivery.core.decide import state_of
-from delivery.core.effect import document_effects
+from delivery.core.effect import verdicts
+from delivery.core.effect_answer import explanation_json
 from delivery.core.events import Recorded
+from delivery.core.explaining import explain
 from delivery.core.model import Attempt, Delivery, Fact, Route, Task
 from delivery.core.report import cloud_event, effect_json
 from delivery.core.rulebook import Rulebook
@@ -121,12 +123,16 @@ def events_json(delivery: Delivery, history: Sequence[Recorded]) -> dict[str, An
 def effect_view(delivery: Delivery, history: Sequence[Recorded], book: Rulebook, now: datetime) -> dict[str, Any]:
     """The effect of each document, why, and the facts it stands on: when each happened, when we learnt it."""
     learnt = _learnt(history)
+    found = verdicts(delivery, book, now)
     return {
         "delivery_id": delivery.id,
         "as_of": now,
         "state": state_of(delivery).value,
         "rulebook": book.name,
-        "documents": [effect_json(document, effect) for document, effect in document_effects(delivery, book, now)],
+        "documents": [
+            {**effect_json(name, verdict.effect), "reasons": explanation_json(explain(verdict))}
+            for name, verdict in found
+        ],
         "facts": [_fact(fact, learnt) for fact in standing_facts(delivery)],
     }
 

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from aiohttp import web
 
+from delivery.core.events import fold
 from delivery.core.fields import Fault, read_instant
 from delivery.core.model import Delivery
 from delivery.journal.accounts import Client
@@ -62,8 +63,14 @@ async def _events(site: Site, request: web.Request, client: Client) -> web.Respo
 
 async def _effect(site: Site, request: web.Request, client: Client) -> web.Response:
     delivery = await _mine(site, request, client)
-    history = await site.journal.load(delivery.id)
-    return answers.answer(answers.effect_view(delivery, history, site.book, site.clock.now()))
+    history, faults = await site.journal.load(delivery.id), list[Fault]()
+    as_of = _instant(request, "as_of", faults) if "as_of" in request.query else site.clock.now()
+    if as_of is None:
+        raise faulty(tuple(faults))
+    known = [row for row in history if row.recorded_at <= as_of]
+    if not known:
+        raise Problem(404, "not_known_yet", "At that instant this delivery was not known.")
+    return answers.answer(answers.effect_view(fold(row.event for row in known), known, site.book, as_of))
 
 
 async def _proof(site: Site, request: web.Request, client: Client) -> web.Response:

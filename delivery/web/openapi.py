@@ -10,22 +10,28 @@ from importlib.resources import files
 from typing import Any
 
 from delivery.core import vocabulary as words
-from delivery.core.facts import FLAGS, LISTS, MOST_ATTEMPTS, SHAPES, words_of
-from delivery.core.learnt import EVIDENCE_TYPES, LONGEST_REASON, TOLD
+from delivery.core.learnt import LONGEST_REASON
 from delivery.core.model import Outcome, State
 from delivery.web.deliveries import MOST_REPORTS
+from delivery.web.fact_schemas import fact_told, learnt, person
 from delivery.web.problems import MEDIA_TYPE
+from delivery.web.schema_blocks import (
+    COUNT,
+    DAY,
+    DELIVERY_ID,
+    DIGEST,
+    INSTANT,
+    TEXT,
+    Json,
+    line,
+    list_of,
+    object_of,
+    or_null,
+    ref,
+)
 
-Json = dict[str, Any]
 VERSION = "1.0.0"
 """Of the interface, not of the program."""
-
-DELIVERY_ID: Json = {"type": "string", "pattern": "^[0-9a-z]{26}$"}
-DIGEST: Json = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
-INSTANT, DAY = ({"type": "string", "format": kind} for kind in ("date-time", "date"))
-TEXT: Json = {"type": "string"}
-COUNT: Json = {"type": "integer", "minimum": 0}
-FLAG: Json = {"type": "boolean"}
 
 
 def document() -> Json:
@@ -58,28 +64,6 @@ def served() -> bytes:
 # --- building blocks -------------------------------------------------------------------------------------------------
 
 
-def _ref(name: str) -> Json:
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
-def _object(properties: Mapping[str, Json], *, optional: tuple[str, ...] = (), closed: bool = True) -> Json:
-    required = [name for name in properties if name not in optional]
-    return {
-        "type": "object",
-        "properties": dict(properties),
-        "required": required,
-        "additionalProperties": not closed,
-    }
-
-
-def _list(items: Json) -> Json:
-    return {"type": "array", "items": items}
-
-
-def _or_null(schema: Json) -> Json:
-    return {"anyOf": [schema, {"type": "null"}]}
-
-
 def _json(description: str, schema: Json) -> Json:
     return {"description": description, "content": {"application/json": {"schema": schema}}}
 
@@ -101,7 +85,7 @@ def _operation(
 ) -> Json:
     """One operation of a case system; 401 comes by itself."""
     refused = {
-        str(status): {"description": _PROBLEMS[status], "content": {MEDIA_TYPE: {"schema": _ref("Problem")}}}
+        str(status): {"description": _PROBLEMS[status], "content": {MEDIA_TYPE: {"schema": ref("Problem")}}}
         for status in problems
     }
     taken = {str(status): answer for status, answer in answers.items()}
@@ -140,10 +124,10 @@ _OF_A_DELIVERY = ("readDelivery", "readEvents", "readEffect", "readProof", "tell
 
 
 def _filing() -> Json:
-    submission = _ref("Submission")
+    submission = ref("Submission")
     example = _packaged("submission.example.json")
     leads = _links(readSubmission="/submission_id", **dict.fromkeys(_OF_A_DELIVERY, "/deliveries/0/delivery_id"))
-    kept = {status: _json(said, _ref("Accepted")) | {"links": leads} for status, said in _KEPT.items()}
+    kept = {status: _json(said, ref("Accepted")) | {"links": leads} for status, said in _KEPT.items()}
     filing = _body(submission, example=example)
     filing["content"]["multipart/form-data"] = {
         "schema": {
@@ -170,7 +154,7 @@ def _filing() -> Json:
             "get": _operation(
                 "readSubmission",
                 "A submission and what became of each delivery",
-                {200: _json("The submission.", _ref("SubmissionState"))},
+                {200: _json("The submission.", ref("SubmissionState"))},
                 (401, 404),
                 parameters=[_in_path("id", DELIVERY_ID)],
             )
@@ -179,7 +163,7 @@ def _filing() -> Json:
             "put": _operation(
                 "putDocument",
                 "Upload a document apart, bound to its digest",
-                {200: _json("Kept before.", _ref("Stored")), 201: _json("Kept.", _ref("Stored"))},
+                {200: _json("Kept before.", ref("Stored")), 201: _json("Kept.", ref("Stored"))},
                 (400, 401, 404, 413, 415, 422),
                 parameters=[_in_path("sha256", DIGEST)],
                 requestBody=_body(
@@ -193,7 +177,7 @@ def _filing() -> Json:
             "post": _operation(
                 "planRoutes",
                 "Dry run: the route for each recipient, with the reason for each choice",
-                {200: _json("The routes.", _object({"routes": _list(_ref("Route"))}))},
+                {200: _json("The routes.", object_of({"routes": list_of(ref("Route"))}))},
                 (400, 401, 413, 415, 422),
                 requestBody=_body(submission, example=example),
             )
@@ -208,11 +192,11 @@ def _deliveries() -> Json:
     one = [_in_path("id", DELIVERY_ID)]
     below = "/v1/deliveries/{id}"
     pdf = {"description": "The sealed proof.", "content": {"application/pdf": {"schema": {"type": "string"}}}}
-    told = _object({"delivery_id": DELIVERY_ID})
+    told = object_of({"delivery_id": DELIVERY_ID})
     return {
-        below: {"get": _read("readDelivery", "The delivery as its events tell it", _ref("Delivery"))},
-        f"{below}/events": {"get": _read("readEvents", "Everything that happened", _ref("Events"))},
-        f"{below}/effect": {"get": _read("readEffect", "Served or not, when, why", _ref("EffectView"))},
+        below: {"get": _read("readDelivery", "The delivery as its events tell it", ref("Delivery"))},
+        f"{below}/events": {"get": _read("readEvents", "Everything that happened", ref("Events"))},
+        f"{below}/effect": {"get": _read_effect()},
         f"{below}/proof": {
             "get": _operation("readProof", "The proof of service", {200: pdf}, (401, 404), parameters=one)
         },
@@ -220,10 +204,10 @@ def _deliveries() -> Json:
             "post": _operation(
                 "withdraw",
                 "Withdraw it, with the reason",
-                {200: _json("Withdrawn.", _object({"delivery_id": DELIVERY_ID, "state": {"const": "withdrawn"}}))},
+                {200: _json("Withdrawn.", object_of({"delivery_id": DELIVERY_ID, "state": {"const": "withdrawn"}}))},
                 (400, 401, 404, 409, 413, 415, 422),
                 parameters=one,
-                requestBody=_body(_ref("Withdrawal"), example={"by": "书记员甲", "reason": "案件已调解"}),
+                requestBody=_body(ref("Withdrawal"), example={"by": "书记员甲", "reason": "案件已调解"}),
             )
         },
         f"{below}/facts": {
@@ -233,7 +217,7 @@ def _deliveries() -> Json:
                 {200: _json("On record before.", told), 201: _json("On record.", told)},
                 (400, 401, 404, 413, 415, 422),
                 parameters=one,
-                requestBody=_body(_ref("Learnt")),
+                requestBody=_body(ref("Learnt")),
             )
         },
     }
@@ -245,6 +229,13 @@ def _read(name: str, summary: str, schema: Json) -> Json:
     )
 
 
+def _read_effect() -> Json:
+    summary, asked = "Served or not, when, why", "What was known at that instant; else what is known now."
+    answer = {200: _json(f"{summary}.", ref("EffectView"))}
+    where = [_in_path("id", DELIVERY_ID), _in_query("as_of", asked, {"type": "string", "format": "date-time"})]
+    return _operation("readEffect", summary, answer, (401, 404, 422), parameters=where)
+
+
 def _reports() -> Json:
     cursor = {"type": "string", "pattern": "^[0-9]{1,18}$", "default": "0"}
     limit = {"type": "integer", "minimum": 1, "maximum": MOST_REPORTS, "default": 100}
@@ -253,7 +244,7 @@ def _reports() -> Json:
             "get": _operation(
                 "readReports",
                 "Reports after a cursor, in the order in which they were recorded",
-                {200: _json("Reports.", _object({"reports": _list(_ref("Report")), "next": cursor}))},
+                {200: _json("Reports.", object_of({"reports": list_of(ref("Report")), "next": cursor}))},
                 (401, 422),
                 parameters=[
                     _in_query("after", "The next of the answer before.", cursor),
@@ -265,11 +256,11 @@ def _reports() -> Json:
             "get": _operation(
                 "reconcile",
                 "Counts and a digest of what was recorded from an instant on and before another",
-                {200: _json("The counts.", _ref("Reconciliation"))},
+                {200: _json("The counts.", ref("Reconciliation"))},
                 (401, 422),
                 parameters=[
-                    _in_query("from", "The first instant.", _ref("instant"), required=True),
-                    _in_query("to", "The first instant after it.", _ref("instant"), required=True),
+                    _in_query("from", "The first instant.", ref("instant"), required=True),
+                    _in_query("to", "The first instant after it.", ref("instant"), required=True),
                 ],
             )
         },
@@ -290,7 +281,7 @@ def _providers() -> Json:
 
 
 def _operators() -> Json:
-    status = _json("Its state.", _object({"status": TEXT}))
+    status = _json("Its state.", object_of({"status": TEXT}))
     text = {"description": "Prometheus text format.", "content": {"text/plain": {"schema": TEXT}}}
     document = _json("This document.", {"type": "object"})
     ready = _operation("readReady", "Is it ready?", {200: status, 503: status}, security=[])
@@ -310,9 +301,9 @@ def _schemas() -> Json:
         **_submission_schemas(),
         **_answers(),
         "Problem": _problem(),
-        "Withdrawal": _object({"by": _line(100), "reason": _line(LONGEST_REASON)}),
-        "Learnt": _learnt(),
-        "Person": _person(),
+        "Withdrawal": object_of({"by": line(100), "reason": line(LONGEST_REASON)}),
+        "Learnt": learnt(),
+        "Person": person(),
     }
 
 
@@ -323,173 +314,132 @@ def _submission_schemas() -> Json:
     return {"Submission": {name: value for name, value in schema.items() if not name.startswith("$")}, **definitions}
 
 
-def _line(most: int) -> Json:
-    return {"type": "string", "minLength": 1, "maxLength": most}
-
-
 def _problem() -> Json:
-    fault = _object({"pointer": TEXT, "code": TEXT, "message": TEXT})
-    parts = {"type": TEXT, "title": TEXT, "status": COUNT, "detail": TEXT, "errors": _list(fault), "instance": TEXT}
-    return _object(parts, optional=("instance",))
+    fault = object_of({"pointer": TEXT, "code": TEXT, "message": TEXT})
+    parts = {"type": TEXT, "title": TEXT, "status": COUNT, "detail": TEXT, "errors": list_of(fault), "instance": TEXT}
+    return object_of(parts, optional=("instance",))
 
 
 def _answers() -> Json:
     line = {
         "delivery_id": DELIVERY_ID,
         "state": {"enum": [state.value for state in State]},
-        "outcome": _or_null({"enum": [outcome.value for outcome in Outcome]}),
-        "effective_date": _or_null(DAY),
+        "outcome": or_null({"enum": [outcome.value for outcome in Outcome]}),
+        "effective_date": or_null(DAY),
     }
-    accepted = _list(_object({"delivery_id": DELIVERY_ID, "recipient": TEXT}))
+    accepted = list_of(object_of({"delivery_id": DELIVERY_ID, "recipient": TEXT}))
     return {
-        "Accepted": _object({"submission_id": DELIVERY_ID, "deliveries": accepted}),
-        "SubmissionState": _object(
+        "Accepted": object_of({"submission_id": DELIVERY_ID, "deliveries": accepted}),
+        "SubmissionState": object_of(
             {"submission_id": DELIVERY_ID, "source": TEXT, "id": TEXT, "accepted_at": INSTANT}
-            | {"deliveries": _list(_object(line))}
+            | {"deliveries": list_of(object_of(line))}
         ),
-        "Stored": _object({"sha256": DIGEST, "size": COUNT}),
+        "Stored": object_of({"sha256": DIGEST, "size": COUNT}),
         "Route": _route(),
         "Delivery": _delivery(),
         "Effect": _effect(),
-        "EffectView": _object(
+        "EffectView": object_of(
             {"delivery_id": DELIVERY_ID, "as_of": INSTANT, "state": line["state"], "rulebook": TEXT}
-            | {"documents": _list(_ref("Effect")), "facts": _list(_fact_told())}
+            | {"documents": list_of(_explained()), "facts": list_of(fact_told())}
         ),
-        "Events": _object(
+        "Events": object_of(
             {
                 "delivery_id": DELIVERY_ID,
-                "events": _list(
-                    _object(
+                "events": list_of(
+                    object_of(
                         {"seq": COUNT, "kind": TEXT, "at": INSTANT, "recorded_at": INSTANT, "data": {"type": "object"}}
                     )
                 ),
             }
         ),
-        "Report": _object(
+        "Report": object_of(
             dict.fromkeys(("specversion", "type", "source", "id", "datacontenttype"), TEXT)
             | {"time": INSTANT, "data": {"type": "object"}}
         ),
-        "Reconciliation": _object(
+        "Reconciliation": object_of(
             {"from": INSTANT, "to": INSTANT, "count": COUNT, "kinds": {"type": "object", "additionalProperties": COUNT}}
-            | {"digest": DIGEST, "last": _or_null(TEXT)}
+            | {"digest": DIGEST, "last": or_null(TEXT)}
         ),
     }
 
 
 def _route() -> Json:
     step = {"address": TEXT, "channel": {"enum": list(words.CHANNELS)}, "not_before": INSTANT, "wait": COUNT}
-    why = {"reason": TEXT, "grounds": _list(TEXT)}
-    return _object(
-        {"recipient": TEXT, "steps": _list(_object(step | why)), "rejected": _list(_object({"address": TEXT} | why))}
+    why = {"reason": TEXT, "grounds": list_of(TEXT)}
+    return object_of(
+        {
+            "recipient": TEXT,
+            "steps": list_of(object_of(step | why)),
+            "rejected": list_of(object_of({"address": TEXT} | why)),
+        }
     )
 
 
 def _delivery() -> Json:
     document = {"id": TEXT, "type": {"enum": list(words.DOCUMENT_TYPES)}, "title": TEXT, "sha256": DIGEST}
-    document |= {"pages": COUNT, "size": COUNT, "sealed_sha256": _or_null(DIGEST)}
+    document |= {"pages": COUNT, "size": COUNT, "sealed_sha256": or_null(DIGEST)}
     attempt = {"id": TEXT, "address": TEXT, "channel": TEXT, "number": COUNT, "role": TEXT, "announced_at": INSTANT}
-    attempt |= {"tries": COUNT, "answer": TEXT, "answered_at": _or_null(INSTANT), "references": _list(TEXT)}
+    attempt |= {"tries": COUNT, "answer": TEXT, "answered_at": or_null(INSTANT), "references": list_of(TEXT)}
     task = {"id": TEXT, "kind": TEXT, "reason": TEXT, "owner": TEXT, "opened_at": INSTANT, "due_at": INSTANT}
-    task |= {"proposal": _or_null(TEXT), "attempt": _or_null(TEXT)}
-    return _object(
+    task |= {"proposal": or_null(TEXT), "attempt": or_null(TEXT)}
+    return object_of(
         {
             "delivery_id": DELIVERY_ID,
             "submission_id": DELIVERY_ID,
             "version": COUNT,
             "state": {"enum": [state.value for state in State]},
             "accepted_at": INSTANT,
-            "needed_by": _or_null(INSTANT),
-            "withdrawn_at": _or_null(INSTANT),
-            "case": _ref("case"),
-            "recipient": _object({"id": TEXT, "role": TEXT, "kind": TEXT, "name": TEXT}),
-            "documents": _list(_object(document)),
-            "route": _or_null(_ref("Route")),
-            "attempts": _list(_object(attempt)),
-            "tasks": _list(_object(task)),
-            "effects": _list(_ref("Effect")),
-            "proofs": _list(_object({"number": TEXT, "sha256": DIGEST})),
+            "needed_by": or_null(INSTANT),
+            "withdrawn_at": or_null(INSTANT),
+            "case": ref("case"),
+            "recipient": object_of({"id": TEXT, "role": TEXT, "kind": TEXT, "name": TEXT}),
+            "documents": list_of(object_of(document)),
+            "route": or_null(ref("Route")),
+            "attempts": list_of(object_of(attempt)),
+            "tasks": list_of(object_of(task)),
+            "effects": list_of(ref("Effect")),
+            "proofs": list_of(object_of({"number": TEXT, "sha256": DIGEST})),
         }
     )
 
 
 def _deadline() -> Json:
-    return _object(
+    return object_of(
         {
             "period": TEXT,
-            "last_day": _or_null(DAY),
-            "error": _or_null(TEXT),
-            "basis": _list(TEXT),
+            "name": TEXT,
+            "name_zh": TEXT,
+            "last_day": or_null(DAY),
+            "error": or_null(TEXT),
+            "basis": list_of(TEXT),
             "calendar_version": TEXT,
             "provisional": {"type": "boolean"},
         }
     )
 
 
+def _explained() -> Json:
+    """An effect with its reasons: the rule, the facts it used, the rules that nearly fired and what each lacked."""
+    return {"allOf": [{"$ref": "#/components/schemas/Effect"}], "required": ["reasons"]}
+
+
 def _effect() -> Json:
-    return _object(
+    return object_of(
         {
+            "reasons": {"type": "object"},
             "document": TEXT,
             "outcome": {"enum": [outcome.value for outcome in Outcome]},
-            "effective_date": _or_null(DAY),
-            "grounds": _list(TEXT),
-            "next": _or_null(TEXT),
+            "effective_date": or_null(DAY),
+            "grounds": list_of(TEXT),
+            "next": or_null(TEXT),
             "flags": {"type": "object", "additionalProperties": {"type": ["boolean", "string"]}},
-            "deadlines": _list(_deadline()),
-            "rule": _or_null(TEXT),
+            "deadlines": list_of(_deadline()),
+            "rule": or_null(TEXT),
             "explanation": TEXT,
             "explanation_zh": TEXT,
-        }
-    )
-
-
-def _fact_told() -> Json:
-    """A fact that stands: what was not recorded of it is left out."""
-    parts = {"kind": TEXT, "at": INSTANT, "recorded_at": _or_null(INSTANT)}
-    return _object(parts, closed=False)
-
-
-def _person() -> Json:
-    flags = dict.fromkeys(("adult", "cohabiting", "opposing_party"), FLAG)
-    more = {"representative": _or_null(_line(40)), "name": _or_null(_line(100))}
-    return _object({"relation": {"enum": list(words.RELATIONS)}} | flags | more, optional=(*flags, *more))
-
-
-def _learnt() -> Json:
-    evidence = {"sha256": DIGEST, "media_type": {"enum": list(EVIDENCE_TYPES)}, "content": _or_null(TEXT)}
-    return _object(
-        {
-            "fact": {"oneOf": [_fact(kind) for kind in TOLD]},
-            "by": _line(100),
-            "reason": _or_null(_line(LONGEST_REASON)),
-            "evidence": _or_null(_object(evidence, optional=("content",))),
         },
-        optional=("reason", "evidence"),
+        optional=("reasons",),
     )
-
-
-def _fact(kind: str) -> Json:
-    shape = SHAPES[kind]
-    own = {name: _part(kind, name) for name in shape.fields}
-    attempt = _or_null({"type": "integer", "minimum": 1, "maximum": MOST_ATTEMPTS, "default": 1})
-    address = _line(40) if shape.placed else _or_null(_line(40))
-    parts = {"kind": {"const": kind}, "at": _ref("instant"), "address": address, "attempt": attempt} | own
-    loose = [name for name in own if name in FLAGS or name in shape.may]
-    more = ("recorded_at", "attempt", *loose, *(() if shape.placed else ("address",)))
-    return _object(parts | {"recorded_at": _or_null(_ref("instant"))}, optional=more)
-
-
-def _part(kind: str, name: str) -> Json:
-    if name in FLAGS:
-        return FLAG
-    if name in LISTS:
-        return {"type": "array", "items": {"enum": list(LISTS[name])}, "uniqueItems": True}
-    if known := words_of(kind, name):
-        schema: Json = {"enum": list(known)}
-    else:
-        schema = {"by": _ref("Person"), "raised_by": _ref("Person"), "proved_at": _ref("instant")}.get(name) or (
-            _line(40) if name == "new_address" else _ref("date")
-        )
-    return _or_null(schema) if name in SHAPES[kind].may else schema
 
 
 if __name__ == "__main__":
