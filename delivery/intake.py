@@ -22,6 +22,7 @@ from delivery.core.fields import Fault, Faults, is_plain
 from delivery.core.learnt import Evidence, read_learnt, read_withdrawal
 from delivery.core.model import Delivery
 from delivery.core.ports import Clock, RawReceipt
+from delivery.core.recipient_news import read_news
 from delivery.core.recipients import ScriptPolicy
 from delivery.core.submission import DocumentFacts, Submission
 from delivery.journal.documents import Documents
@@ -161,6 +162,20 @@ class Intake:
             delivery.id, lambda before: learnt.recorded(before, client, self._clock.now())
         )
         return Outcome(kind="repeat" if learnt.fact in delivery.facts else "new", answer=str(after.version).encode())
+
+    async def address(self, delivery: Delivery, client: str, body: Any) -> Outcome:
+        """Record what became known of the recipient: an address, a consent, who stands for them, what they are."""
+        now = self._clock.now()
+        news = read_news(body, delivery, now, self._scripts)
+        if isinstance(news, tuple):
+            return Outcome(kind="faulty", faults=news)
+        faults = await self._keep_evidence(delivery.court, news.evidence) if news.evidence else ()
+        if faults:
+            return Outcome(kind="faulty", faults=faults)
+        after = await self._journal.record(delivery.id, lambda before: news.recorded(before, client, now))
+        if news.unknown_to(after):  # somebody else told something that contradicts it, in the same moment
+            return Outcome(kind="conflict")
+        return Outcome(kind="new" if after.version > delivery.version else "repeat")
 
     async def withdraw(self, delivery: Delivery, client: str, body: Any) -> Outcome:
         """Withdraw a delivery; one that is concluded stays as it is."""

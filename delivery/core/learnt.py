@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -51,13 +52,13 @@ class Learnt:
 def read_learnt(body: Any, delivery: Delivery, now: datetime) -> Learnt | Faults:
     """`{"fact": {"kind", "at", …}, "by", "reason", "evidence"}`, or what is wrong with it."""
     faults: list[Fault] = []
-    fields = _root(body, faults)
+    fields = body_fields(body, faults)
     given = fields.object("fact")
     learnt = Learnt(
         fact=_read_fact(given, delivery, now) if given else Fact(kind="", at=NEVER),
         by=fields.text("by", most=100) or "",
         reason=fields.text("reason", most=LONGEST_REASON, required=False) or "",
-        evidence=_read_evidence(fields),
+        evidence=read_evidence(fields),
     )
     fields.unknown()
     return tuple(faults) or learnt
@@ -66,13 +67,14 @@ def read_learnt(body: Any, delivery: Delivery, now: datetime) -> Learnt | Faults
 def read_withdrawal(body: Any, client: str, now: datetime) -> Withdrawn | Faults:
     """`{"by", "reason"}`: who withdraws it, and why."""
     faults: list[Fault] = []
-    fields = _root(body, faults)
+    fields = body_fields(body, faults)
     by, reason = fields.text("by", most=100) or "", fields.text("reason", most=LONGEST_REASON) or ""
     fields.unknown()
     return tuple(faults) or Withdrawn(at=now, by=f"{by} ({client})", reason=reason)
 
 
-def _root(body: Any, faults: list[Fault]) -> Fields:
+def body_fields(body: Any, faults: list[Fault]) -> Fields:
+    """The members of a decoded body, which should be an object."""
     if not isinstance(body, dict):
         faults.append(Fault(pointer="", code="wrong_type", message="The body should be a JSON object."))
     return Fields(body if isinstance(body, dict) else {}, "", faults)
@@ -86,16 +88,17 @@ def _read_fact(fields: Fields, delivery: Delivery, now: datetime) -> Fact:
     fact, _ = read_fact(fields, around, TOLD)
     if fact.at > now:
         fields.fault("at", "in_the_future", "A fact should have happened before it is told.")
-    return replace(fact, key=_key(fields))
+    return replace(fact, key=told_key(fields.value))
 
 
-def _key(fields: Fields) -> str:
+def told_key(fact: Mapping[str, Any]) -> str:
     """Made from the fact alone, so that telling it twice is telling it once."""
-    told = json.dumps(dict(fields.value), sort_keys=True, ensure_ascii=True, default=str)
+    told = json.dumps(dict(fact), sort_keys=True, ensure_ascii=True, default=str)
     return f"told:{hashlib.sha256(told.encode()).hexdigest()[:32]}"
 
 
-def _read_evidence(fields: Fields) -> Evidence | None:
+def read_evidence(fields: Fields) -> Evidence | None:
+    """The file that shows it; None where none came."""
     given = fields.object("evidence", required=False)
     if given is None:
         return None

@@ -77,12 +77,13 @@ def read_standing(fields: Fields) -> Standing:
 def read_consents(fields: Fields) -> tuple[Consent, ...]:
     """The consents to electronic service, each id once."""
     parts = fields.objects("consents", least=0, most=MOST_CONSENTS)
-    consents = tuple(_read_consent(part) for part in parts)
+    consents = tuple(read_consent(part) for part in parts)
     note_repeats(parts, [consent.id for consent in consents])
     return consents
 
 
-def _read_consent(fields: Fields) -> Consent:
+def read_consent(fields: Fields) -> Consent:
+    """One consent, with its form and scope."""
     consent = Consent(
         id=fields.id(),
         basis=fields.word("basis", words.CONSENT_BASES),
@@ -100,15 +101,13 @@ def _read_consent(fields: Fields) -> Consent:
 def read_representatives(fields: Fields) -> tuple[Representative, ...]:
     """Who stands for the recipient, each id once."""
     parts = fields.objects("representatives", least=0, most=MOST_REPRESENTATIVES)
-    representatives = tuple(_read_representative(part) for part in parts)
+    representatives = tuple(read_representative(part) for part in parts)
     note_repeats(parts, [one.id for one in representatives])
-    for part, one in zip(parts, representatives, strict=True):
-        if one.id == "recipient":
-            part.fault("id", "reserved", "The word recipient means the recipient: a representative has another id.")
     return representatives
 
 
-def _read_representative(fields: Fields) -> Representative:
+def read_representative(fields: Fields) -> Representative:
+    """One who stands for the recipient."""
     representative = Representative(
         id=fields.id(),
         kind=fields.word("kind", words.REPRESENTATIVE_KINDS),
@@ -116,6 +115,8 @@ def _read_representative(fields: Fields) -> Representative:
         receipt_authority=fields.optional_word("receipt_authority", words.RECEIPT_AUTHORITIES),
         named_receiver=fields.flag("named_receiver"),
     )
+    if representative.id == "recipient":
+        fields.fault("id", "reserved", "The word recipient means the recipient: a representative has another id.")
     fields.unknown()
     return representative
 
@@ -125,12 +126,13 @@ def _read_representative(fields: Fields) -> Representative:
 
 def _read_addresses(fields: Fields, holders: Collection[str], scripts: ScriptPolicy) -> tuple[Address, ...]:
     parts = fields.objects("addresses", least=1, most=MOST_ADDRESSES)
-    addresses = tuple(_read_address(part, holders, scripts) for part in parts)
+    addresses = tuple(read_address(part, holders, scripts) for part in parts)
     note_repeats(parts, [address.id for address in addresses])
     return addresses
 
 
-def _read_address(fields: Fields, holders: Collection[str], scripts: ScriptPolicy) -> Address:
+def read_address(fields: Fields, holders: Collection[str], scripts: ScriptPolicy) -> Address:
+    """One address. `holders`: the ids that may hold it."""
     channel = fields.word("channel", words.CHANNELS)
     holder = fields.text("holder", most=40, required=False) or "recipient"
     if holder not in holders:

@@ -35,6 +35,7 @@ def routes(site: Site) -> list[web.AbstractRouteDef]:
         web.get(f"{below}/effect", ours(_effect)),
         web.get(f"{below}/proof", ours(_proof)),
         web.post(f"{below}/withdrawal", ours(_withdraw)),
+        web.post(f"{below}/address", ours(_address)),
         web.post(f"{below}/facts", ours(_facts)),
         web.get("/v1/reports", ours(_reports)),
         web.get("/v1/reconciliation", ours(_reconciliation)),
@@ -102,6 +103,19 @@ async def _withdraw(site: Site, request: web.Request, client: Client) -> web.Res
     if outcome.kind == "conflict":
         raise Problem(409, "concluded", "A delivery should be withdrawn before it is concluded.")
     return answers.answer({"delivery_id": delivery.id, "state": "withdrawn"})
+
+
+async def _address(site: Site, request: web.Request, client: Client) -> web.Response:
+    delivery = await _mine(site, request, client)
+    body = await read_json_body(request, site.intake.limits.submission)
+    outcome = await site.intake.address(delivery, client.client, body)
+    if outcome.kind == "faulty":
+        raise faulty(outcome.faults)
+    if outcome.kind == "conflict":
+        raise Problem(
+            409, "contradicted", "What is on record by now contradicts it: read the delivery, then tell it anew."
+        )
+    return answers.answer({"delivery_id": delivery.id}, 201 if outcome.kind == "new" else 200)
 
 
 async def _facts(site: Site, request: web.Request, client: Client) -> web.Response:

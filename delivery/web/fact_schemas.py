@@ -5,6 +5,7 @@ from __future__ import annotations
 from delivery.core import vocabulary as words
 from delivery.core.facts import FLAGS, LISTS, MOST_ATTEMPTS, SHAPES, words_of
 from delivery.core.learnt import EVIDENCE_TYPES, LONGEST_REASON, TOLD
+from delivery.core.recipient_news import PARTS
 from delivery.web.schema_blocks import DIGEST, FLAG, INSTANT, TEXT, Json, line, object_of, or_null, ref
 
 
@@ -23,16 +24,30 @@ def person() -> Json:
 
 def learnt() -> Json:
     """A fact as a case system tells it, with who vouches for it and the scan that shows it."""
-    evidence = {"sha256": DIGEST, "media_type": {"enum": list(EVIDENCE_TYPES)}, "content": or_null(TEXT)}
     return object_of(
         {
             "fact": {"oneOf": [_fact(kind) for kind in TOLD]},
             "by": line(100),
             "reason": or_null(line(LONGEST_REASON)),
-            "evidence": or_null(object_of(evidence, optional=("content",))),
+            "evidence": or_null(_evidence()),
         },
         optional=("reason", "evidence"),
     )
+
+
+def recipient_news() -> Json:
+    """What became known of the recipient, at least one part of it; `replaces` tells that `address` is a change."""
+    parts = {name: or_null(ref(name)) for name in PARTS}
+    change = {"replaces": or_null(line(40)), "in_writing": FLAG, "at": or_null(ref("instant"))}
+    vouched = {"by": line(100), "reason": line(LONGEST_REASON), "evidence": or_null(_evidence())}
+    told = object_of(vouched | parts | change, optional=("evidence", *parts, *change))
+    something = {"anyOf": [{"required": [name], "properties": {name: ref(name)}} for name in PARTS]}
+    return told | something | {"dependentRequired": {"replaces": ["address", "at"]}}
+
+
+def _evidence() -> Json:
+    parts = {"sha256": DIGEST, "media_type": {"enum": list(EVIDENCE_TYPES)}, "content": or_null(TEXT)}
+    return object_of(parts, optional=("content",))
 
 
 def _fact(kind: str) -> Json:

@@ -13,7 +13,7 @@ from delivery.core import vocabulary as words
 from delivery.core.learnt import LONGEST_REASON
 from delivery.core.model import Outcome, State
 from delivery.web.deliveries import MOST_REPORTS
-from delivery.web.fact_schemas import fact_told, learnt, person
+from delivery.web.fact_schemas import fact_told, learnt, person, recipient_news
 from delivery.web.problems import MEDIA_TYPE
 from delivery.web.schema_blocks import (
     COUNT,
@@ -117,7 +117,7 @@ def _links(**targets: str) -> Json:
     }
 
 
-_OF_A_DELIVERY = ("readDelivery", "readEvents", "readEffect", "readProof", "tellFact", "withdraw")
+_OF_A_DELIVERY = ("readDelivery", "readEvents", "readEffect", "readProof", "tellAddress", "tellFact", "withdraw")
 
 
 # --- paths -----------------------------------------------------------------------------------------------------------
@@ -208,6 +208,16 @@ def _deliveries() -> Json:
                 (400, 401, 404, 409, 413, 415, 422),
                 parameters=one,
                 requestBody=_body(ref("Withdrawal"), example={"by": "书记员甲", "reason": "案件已调解"}),
+            )
+        },
+        f"{below}/address": {
+            "post": _operation(
+                "tellAddress",
+                "A changed address, a consent, or other news of the recipient",
+                {200: _json("On record before.", told), 201: _json("On record.", told)},
+                (400, 401, 404, 409, 413, 415, 422),
+                parameters=one,
+                requestBody=_body(ref("RecipientNews"), example=_packaged("address.example.json")),
             )
         },
         f"{below}/facts": {
@@ -303,6 +313,7 @@ def _schemas() -> Json:
         "Problem": _problem(),
         "Withdrawal": object_of({"by": line(100), "reason": line(LONGEST_REASON)}),
         "Learnt": learnt(),
+        "RecipientNews": recipient_news(),
         "Person": person(),
     }
 

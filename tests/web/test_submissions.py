@@ -310,7 +310,7 @@ async def test_addresses_of_nothing(counter: Office, path: str) -> None:
     assert reply.headers["Content-Type"] == "application/problem+json"
 
 
-@pytest.mark.parametrize("path", ["/v1/deliveries/{}/address", "/v1/deliveries/{}/proof-pack", "/log/checkpoint"])
+@pytest.mark.parametrize("path", ["/v1/deliveries/{}/proof-pack", "/log/checkpoint"])
 async def test_what_comes_later_is_not_there(counter: Office, path: str) -> None:
     delivery = await counter.accepted(filing(summons()))
     assert (await counter.ask("GET", path.format(delivery))).status == 404
