@@ -200,15 +200,29 @@ def _contact_failed(trial: Trial) -> Found:
     return proof(*contacts, value=bool(contacts) and all(fact.result != "reached" for fact in contacts))
 
 
-@finding("mismatch", ("none", "courier", "written", "oral"))
+@finding("mismatch", ("none", "courier", "written", "not_raised"))
 def _mismatch(trial: Trial) -> Found:
-    """MAIL 10: the content is not what the label says. Told on the spot, or returned in writing; else not raised."""
-    told = trial.first("content_mismatch")
+    """MAIL 10: the content is not what the label says. Told on the spot; or sent back in writing after another signed,
+    to the court or by the post; else it counts as not raised.
+    """
+    told = _complaint(trial)
     if told is None:
         return proof(trial.last("returned"), value="courier" if _came_back_as_mismatch(trial) else "none")
-    if told.raised_to == "courier":
+    if told.raised_to == "courier" and not _after_anothers_signature(trial, told):
         return proof(told, value="courier")
-    return proof(told, value="written" if told.in_writing else "oral")
+    return proof(told, value="written" if told.in_writing and told.documents_returned else "not_raised")
+
+
+def _after_anothers_signature(trial: Trial, told: Fact) -> bool:
+    """Then the courier only carries the letter back: nothing was found on the spot."""
+    signed = signature(trial)
+    return signed is not None and signed.at < told.at and receiver(trial, signed.by) in ("mailroom", "family")
+
+
+def _complaint(trial: Trial) -> Fact | None:
+    """The first that brings the documents back in writing, whatever was said before; else the first."""
+    told = trial.all("content_mismatch")
+    return next((fact for fact in told if fact.in_writing and fact.documents_returned), next(iter(told), None))
 
 
 def _came_back_as_mismatch(trial: Trial) -> bool:
@@ -259,4 +273,4 @@ def _returning(trial: Trial) -> Fact | None:
 
 @moment("mismatch")
 def _mismatch_told(trial: Trial) -> Fact | None:
-    return trial.first("content_mismatch")
+    return _complaint(trial)
