@@ -6,16 +6,17 @@ names what nobody knows does not load: `RulebookBroken` lists every fault with i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import chain
 from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from delivery.core import vocabulary as words
 from delivery.core.civil import Calendar
-from delivery.core.facts import SHAPES
+from delivery.core.facts import LISTS, SHAPES
 from delivery.core.fields import Fields
 from delivery.core.findings.people import CLASSES
 from delivery.core.knobs import Knob, Knobs, read_knobs
@@ -29,6 +30,8 @@ from delivery.core.rows import (
     Running,
     Term,
     contradictions,
+    loose_ends,
+    only_words,
     read_addition,
     read_consequence,
     read_rule,
@@ -161,7 +164,8 @@ def load(tables: Mapping[str, Any], rest_days: Calendar, period_law: PeriodLaw |
     knobs = _knobs(tables, reading)
     with reading.file("rulebook", {name: value for name, value in tables.items() if name in SECTIONS}) as fields:
         parts = _parts(fields, knobs, tuple(period_law.catalogue.rules) if period_law else ())
-    reading.faults += [f"rulebook: {fault}" for fault in contradictions(parts["rules"])]
+    rows = (parts["rules"], parts["additions"], parts["consequences"], [*chain(*parts["terms"].values())])
+    reading.faults += [f"rulebook: {fault}" for fault in (*contradictions(rows[0]), *loose_ends(*rows))]
     reading.end()
     return Rulebook(**parts, rest_days=rest_days, period_law=period_law)
 
@@ -185,38 +189,40 @@ def _knobs(tables: Mapping[str, Any], reading: Reading) -> Knobs:
 
 def _parts(fields: Fields, knobs: Knobs, periods: tuple[str, ...]) -> dict[str, Any]:
     law_days = _lists(fields, "table", tuple(INSTANTS))
-    terms = [row.value.get("id", "") for row in _rows(fields, "term", least=0)]
+    terms = [str(row.value.get("id", "")) for row in _rows(fields, "term", least=0)]
     known = Known(tables=tuple(law_days), knobs=knobs.by_id, terms=tuple(dict.fromkeys(terms)))
-    return {
+    parts = {
         **_head(fields, knobs),
         "knobs": knobs.by_id,
         "law_days": law_days,
-        "channels": _lists(fields, "channels", tuple(law_days), keys=words.CHANNELS),
+        "channels": _channels(fields, tuple(law_days)),
         "rules": tuple(read_rule(row, known) for row in _rows(fields, "rule")),
         "additions": tuple(read_addition(row, known) for row in _rows(fields, "adds", least=0)),
         "consequences": tuple(read_consequence(row, known) for row in _rows(fields, "consequence", least=0)),
         "terms": _terms(fields, known),
         "running": tuple(read_running(row, known, periods) for row in _rows(fields, "running", least=0)),
         "combination": _combination(fields, knobs),
-        **_documents(fields, knobs),
         **_policy(fields),
     }
+    rows = (*parts["rules"], *parts["additions"], *parts["consequences"], *chain(*parts["terms"].values()))
+    return {**parts, **_documents(fields, knobs, {name for row in rows for name, _ in row.when})}
 
 
 def _rows(fields: Fields, name: str, least: int = 1) -> list[Fields]:
     return fields.objects(name, least=least, most=MOST_ROWS)
 
 
-def _lists(fields: Fields, name: str, known: tuple[str, ...], keys: tuple[str, ...] = ()) -> dict[str, tuple[str, ...]]:
+def _lists(fields: Fields, name: str, known: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
     """A table of lists of known words."""
     table = fields.object(name)
-    found = {}
-    for key in table.value if table else ():
-        if table and keys and key not in keys:
-            table.fault(key, "unknown_word", f"It should be one of: {', '.join(keys)}.")
-        if table:
-            found[key] = table.words(key, known)
-    return found
+    return {key: table.words(key, known) for key in table.value} if table else {}
+
+
+def _channels(fields: Fields, tables: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """The tables of every channel: what is tried on it has to be judged."""
+    table = fields.object("channels") or Fields({}, "/channels", [])
+    only_words(table, words.CHANNELS)
+    return {channel: table.words(channel, tables) for channel in words.CHANNELS}
 
 
 def _terms(fields: Fields, known: Known) -> Mapping[str, tuple[Term, ...]]:
@@ -263,33 +269,49 @@ def _combination(fields: Fields, knobs: Knobs) -> Combination:
     return found
 
 
-def _documents(fields: Fields, knobs: Knobs) -> dict[str, Any]:
+NEEDED_FOR = {"mail": "tries_sufficient", "hearing": "clear_days_left", "notice": "notice_complete"}
+"""Parts that one finding alone looks at: a rulebook whose rows never ask for it has none."""
+
+
+def _part(fields: Fields, name: str, asked: Collection[str]) -> Fields:
+    return fields.object(name, required=NEEDED_FOR[name] in asked) or Fields({}, f"/{name}", [])
+
+
+def _documents(fields: Fields, knobs: Knobs, asked: Collection[str]) -> dict[str, Any]:
     documents = fields.object("documents") or Fields({}, "/documents", [])
-    mail = fields.object("mail") or Fields({}, "/mail", [])
-    hearing = fields.object("hearing") or Fields({}, "/hearing", [])
+    mail, hearing, notices = (_part(fields, name, asked) for name in NEEDED_FOR)
     knob = hearing.word("knob", tuple(knobs.by_id))
     days = hearing.object("days")
-    notices = fields.object("notice")
     parts = {
         "judgment_class": frozenset(documents.words("judgment_class", words.DOCUMENT_TYPES)),
         "attachable": frozenset(documents.words("attachable", CLASSES)),
         "address_classes": _address_classes(fields),
-        "tries_needed": mail.number("tries_needed", least=1, most=100, default=3),
-        "tries_within_days": mail.number("tries_within_days", least=1, most=1000, default=5),
+        "tries_needed": _whole(mail, "tries_needed"),
+        "tries_within_days": _whole(mail, "tries_within_days"),
         "hearing_knob": knob,
-        "hearing_days": {value: _whole(days, value) for value in days.value} if days else {},
-        "notice_texts": {name: frozenset(texts(notices, name)) for name in notices.value} if notices else {},
+        "hearing_days": {value: _whole(days, value) for value in _values(knobs, knob)} if days else {},
+        "notice_texts": _notice_texts(notices),
     }
-    for part in (documents, mail, hearing):
+    for part in (documents, mail, hearing, *([days] if days else [])):
         part.unknown()
     return parts
+
+
+def _values(knobs: Knobs, knob: str) -> tuple[str, ...]:
+    return knobs.by_id[knob].values if knob in knobs.by_id else ()
+
+
+def _notice_texts(notices: Fields) -> dict[str, frozenset[str]]:
+    only_words(notices, ("every", *words.DOCUMENT_TYPES))
+    return {name: frozenset(notices.words(name, LISTS["contents"])) for name in {"every", *notices.value}}
 
 
 def _address_classes(fields: Fields) -> dict[str, dict[str, str]]:
     classes = fields.object("address_class") or Fields({}, "/address_class", [])
     found = {}
     for media in ("electronic", "mail", "without_dodging_evidence"):
-        part = classes.object(media)
+        part = classes.object(media, required=media != "without_dodging_evidence")
+        only_words(part or Fields({}, "", []), words.ADDRESS_BASES)
         found[media] = {basis: part.word(basis, CLASSES) for basis in part.value} if part else {}
     classes.unknown()
     return found
