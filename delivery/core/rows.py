@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 from delivery.core import findings as _registered  # noqa: F401 — importing it registers what may be asked
 from delivery.core.civil import UNITS, add
 from delivery.core.fields import Fields
+from delivery.core.knobs import FORMS
 from delivery.core.model import Outcome
 from delivery.core.tables import texts
 from delivery.core.trial import FINDINGS, INSTANTS, Value, When
-from delivery.core.vocabulary import NEXT_STEPS
+from delivery.core.vocabulary import NEXT_STEPS, ROW_FLAGS
 
 if TYPE_CHECKING:
     from delivery.core.knobs import Knob
@@ -205,7 +206,7 @@ def read_consequence(row: Fields, known: Known) -> Consequence:
 
 
 def read_term(row: Fields, known: Known) -> Term:
-    cutoff = row.text("cutoff", most=5, required=False)
+    cutoff = row.text("cutoff", most=5, required=False, fits=FORMS["HH:MM"], says="It should be a time, as 16:30.")
     term = Term(
         **_row(row, known),
         starts=row.word("from", tuple(INSTANTS)),
@@ -260,14 +261,24 @@ def _wanted(asked: Fields, name: str, known: Known) -> tuple[Value, ...]:
         asked.fault(name, "unknown_finding", f"No such finding. The findings are: {', '.join(known.findings)}.")
         return ()
     wanted = tuple(told) if isinstance(told, list) else (told,)
-    if not wanted or any(one not in values for one in wanted):
+    if not wanted or any(not isinstance(one, str | bool) or one not in values for one in wanted):
         asked.fault(name, "unknown_word", f"It should be one of: {', '.join(map(str, values))}, or a list of them.")
     return wanted
 
 
 def _flags(row: Fields) -> tuple[tuple[str, bool], ...]:
     flags = row.object("flags", required=False)
-    return tuple((name, flags.flag(name)) for name in flags.value) if flags else ()
+    if flags is None:
+        return ()
+    only_words(flags, ROW_FLAGS)
+    return tuple((name, flags.flag(name)) for name in flags.value)
+
+
+def only_words(table: Fields, words: Collection[str]) -> None:
+    """Note every name of a table that is not one of these words."""
+    for name in table.value:
+        if name not in words:
+            table.fault(name, "unknown_word", f"It should be one of: {', '.join(words)}.")
 
 
 def _names(row: Fields, name: str) -> tuple[str, ...]:
@@ -329,6 +340,25 @@ def contradictions(rules: Iterable[Rule]) -> Iterable[str]:
                 yield f"/rule/{other.id}: asks the same as {rule.id} while that is in force"
             elif _outlasts(rule, other):
                 yield f"/rule/{other.id}: is never reached, because {rule.id} before it asks for less"
+
+
+def loose_ends(
+    rules: Iterable[Rule], additions: Iterable[Addition], consequences: Iterable[Row], terms: Iterable[Term]
+) -> Iterable[str]:
+    """What names a rule that is not there, or a term in a way that it does not have."""
+    rules, additions, terms = tuple(rules), tuple(additions), tuple(terms)
+    ids, acted = {rule.id for rule in rules}, {term.id for term in terms if term.act}
+    for addition in additions:
+        yield from (f"/adds/{addition.id}/to: there is no rule {name}" for name in addition.to if name not in ids)
+    for row in (*rules, *additions, *consequences):
+        for name, _ in row.when:
+            kind, _, asked = name.partition(".")
+            if kind == "within" and asked not in acted:
+                yield f"{row.id}: asks {name}, but no act stands with that term"
+    for index, term in enumerate(terms):
+        for other in terms[index + 1 :]:
+            if term.id == other.id and _covers(term, other) and _overlap(term, other):
+                yield f"/term/{term.id}: two rows hold for the same cases at one time"
 
 
 def _covers(one: Row, other: Row) -> bool:

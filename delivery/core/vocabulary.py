@@ -172,3 +172,15 @@ NEXT_STEPS = (
     "send_paper_copy",
     "end_procedure",
 )
+
+ROW_FLAGS = (
+    "consent_by_conduct",
+    "deadline_frozen",
+    "paper_copy_due",
+    "binding",
+    "default_judgment_allowed",
+    "hearing_notice_in_time",
+    "incident",
+    "legal_opinion_due",
+)
+"""Flags that a row may set; the others follow from several attempts."""
