@@ -107,8 +107,9 @@ def _answer(rule: Rule, trial: Trial, day: date) -> Effect | None:
     if rule.date and dated is None:
         return None  # the moment that would date it is not known: read on
     when = dated[1] if dated else None
+    moved = when or _proposed_when(rule, trial)
     added = [row for row in trial.book.additions if row.in_force(day) and row.concerns(rule) and trial.fires(row.when)]
-    grounds = [*rule.grounds, *(when.grounds if when else ()), *(key for row in added for key in row.grounds)]
+    grounds = [*rule.grounds, *(moved.grounds if moved else ()), *(key for row in added for key in row.grounds)]
     return Effect(
         outcome=rule.outcome,
         effective_date=trial.day(when.at) if when else None,
@@ -126,10 +127,14 @@ def _answer(rule: Rule, trial: Trial, day: date) -> Effect | None:
 def _proposed(rule: Rule, trial: Trial) -> tuple[tuple[str, bool | str], ...]:
     if rule.proposes is None:
         return ()
-    outcome, dating = rule.proposes
-    dated = dating.of(trial)
-    day = trial.day(dated[1].at).isoformat() if dated else ""
-    return (("proposed_outcome", str(outcome)), ("proposed_date", day)) if dated else ()
+    when = _proposed_when(rule, trial)
+    day = trial.day(when.at).isoformat() if when else ""
+    return (("proposed_outcome", str(rule.proposes[0])), ("proposed_date", day)) if when else ()
+
+
+def _proposed_when(rule: Rule, trial: Trial) -> When | None:
+    dated = rule.proposes[1].of(trial) if rule.proposes else None
+    return dated[1] if dated else None
 
 
 def instant_of(when: When, trial: Trial) -> datetime:

@@ -114,6 +114,8 @@ class Term(Row):
         if self._too_late(start, trial):
             first += timedelta(days=1)
         nominal = add(first, self.n, self.unit)
+        if self.rolls_when:
+            trial.book.rest_days.need(nominal)  # P15: also where this court's knob keeps it from rolling
         rolls = self.rolls or (bool(self.rolls_when) and trial.fires(self.rolls_when))
         last = trial.rolled(nominal) if rolls else nominal
         return When(last, start.facts, self.grounds if last != nominal else ())
