@@ -9,8 +9,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event, text
 
 from delivery.clock import RehearsalClock
+from delivery.journal.engines import open_engines
 from delivery.journal.journal import Journal
 from tests.journal.world import LEASE, START, HandClock, filing, planned
 from tests.servers import PATIENCE
@@ -74,7 +76,7 @@ async def test_a_claim_that_runs_out_wakes(database_url: str) -> None:
     await journal.accept(filing(1))
     await journal.claim(1, timedelta(seconds=0.3))
     await journal.wait_for_news(START)
-    await journal.wait_for_news(None, since=journal.news)
+    await journal.wait_for_news(None, since=journal.news, claims=True)
     assert len(await journal.claim(1, LEASE)) == 1
     await journal.close()
 
@@ -84,13 +86,14 @@ async def test_a_claim_that_ran_out_long_ago_does_not_keep_anybody_awake(journal
     (claimed,) = await journal.claim(1, LEASE)
     await journal.append(claimed, [planned()], due_at=START + timedelta(days=1))
     clock.time += 2 * LEASE
-    waiting = asyncio.create_task(journal.wait_for_news(None, since=journal.news))
+    waiting = asyncio.create_task(journal.wait_for_news(None, since=journal.news, claims=True))
     assert await _sleeping(waiting)
     waiting.cancel()
 
 
 WRITER = """
 import asyncio, sys
+from delivery.journal.engines import open_engines
 from delivery.journal.journal import Journal
 from tests.journal.world import HandClock, filing
 
@@ -118,3 +121,23 @@ async def test_another_process_wakes_us(postgres_url: str) -> None:
 async def test_a_database_that_is_not_there_is_an_error_at_the_start(postgres_url: str) -> None:
     with pytest.raises(Exception, match="does not exist"):
         await Journal.open(f"{postgres_url}_other", HandClock())
+
+
+async def test_whoever_claims_nothing_sleeps_on_when_a_claim_runs_out(database_url: str) -> None:
+    journal = await Journal.open(database_url, RehearsalClock(START))
+    await journal.accept(filing(1))
+    await journal.claim(1, timedelta(seconds=0.1))
+    await journal.wait_for_news(START)
+    waiting = asyncio.create_task(journal.wait_for_news(None, since=journal.news))
+    assert await _sleeping(waiting)
+    waiting.cancel()
+    await journal.close()
+
+
+async def test_a_question_to_sqlite_costs_one_statement(sqlite_url: str) -> None:
+    engines, said = open_engines(sqlite_url), list[str]()
+    event.listen(engines.reading.sync_engine, "before_cursor_execute", lambda *asked: said.append(asked[2]))
+    async with engines.reading.connect() as connection:
+        await connection.execute(text("SELECT 1"))
+    await engines.dispose()
+    assert said == ["SELECT 1"]
