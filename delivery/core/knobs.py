@@ -86,12 +86,17 @@ class Knobs:
 def read_knobs(name: str, tables: Mapping[str, Any]) -> Knobs:
     """The knobs of a decoded file. Raises TablesBroken with every fault."""
     reading = Reading()
+    knobs = knobs_in(reading, name, tables)
+    reading.end()
+    return knobs
+
+
+def knobs_in(reading: Reading, name: str, tables: Mapping[str, Any]) -> Knobs:
+    """The same, as part of a larger reading: also those with a fault, which what asks for them need not repeat."""
     with reading.file(name, tables) as fields:
         table = fields.object("knob")
         rows = [(id_, table.object(id_)) for id_ in table.value] if table else []
-        knobs = {id_: _knob(id_, row) for id_, row in rows if row}
-    reading.end()
-    return Knobs(MappingProxyType(knobs))
+        return Knobs(MappingProxyType({id_: _knob(id_, row) for id_, row in rows if row}))
 
 
 def _knob(id_: str, row: Fields) -> Knob:

@@ -19,7 +19,7 @@ from delivery.core.civil import Calendar
 from delivery.core.facts import LISTS, SHAPES
 from delivery.core.fields import Fields
 from delivery.core.findings.people import CLASSES
-from delivery.core.knobs import Knob, Knobs, read_knobs
+from delivery.core.knobs import Knob, Knobs, knobs_in
 from delivery.core.model import Address
 from delivery.core.periods import PeriodLaw
 from delivery.core.rows import (
@@ -161,7 +161,7 @@ def load(tables: Mapping[str, Any], rest_days: Calendar, period_law: PeriodLaw |
     Raises RulebookBroken with every fault.
     """
     reading = Reading()
-    knobs = _knobs(tables, reading)
+    knobs = knobs_in(reading, "knobs", {"knob": tables.get("knob", {})})
     with reading.file("rulebook", {name: value for name, value in tables.items() if name in SECTIONS}) as fields:
         parts = _parts(fields, knobs, tuple(period_law.catalogue.rules) if period_law else ())
     rows = (parts["rules"], parts["additions"], parts["consequences"], [*chain(*parts["terms"].values())])
@@ -177,14 +177,6 @@ SECTIONS = frozenset(
     }
 )
 """What `load` reads; further tables of the folder are read elsewhere (periods, knobs)."""
-
-
-def _knobs(tables: Mapping[str, Any], reading: Reading) -> Knobs:
-    try:
-        return read_knobs("knobs", {"knob": tables.get("knob", {})})
-    except TablesBroken as broken:
-        reading.faults += broken.faults
-        return Knobs({})
 
 
 def _parts(fields: Fields, knobs: Knobs, periods: tuple[str, ...]) -> dict[str, Any]:
