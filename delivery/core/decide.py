@@ -337,5 +337,5 @@ def _not_before(here: Situation, send: Send, earliest: datetime) -> Step:
     """That sending, or the wait until its time has come; electronic ones keep the sending hours (K13)."""
     moment = max(here.now, earliest)
     if here.delivery.recipient.address(send.address).electronic:
-        moment = within_hours(moment, here.book.hours)
+        moment = within_hours(moment, here.book.hours, here.book.zone)
     return Wait(until=moment) if moment > here.now else send

@@ -4,7 +4,7 @@ rejection explained.
 
 from __future__ import annotations
 
-from datetime import datetime, time, timedelta
+from datetime import datetime, time, timedelta, tzinfo
 
 from delivery.core.civil import CHINA
 from delivery.core.effect import questions
@@ -60,19 +60,19 @@ def _step(address: Address, rung: RouteRule, book: Rulebook, now: datetime) -> R
     return RouteStep(
         address=address.id,
         channel=address.channel,
-        not_before=within_hours(now, book.hours) if address.electronic else now,
+        not_before=within_hours(now, book.hours, book.zone) if address.electronic else now,
         wait=rung.wait,
         reason=rung.reason,
         grounds=rung.grounds,
     )
 
 
-def within_hours(now: datetime, hours: tuple[int, int]) -> datetime:
-    """`now`, or the next moment that lies in the sending hours (K13): minutes of the court's day."""
+def within_hours(now: datetime, hours: tuple[int, int], zone: tzinfo = CHINA) -> datetime:
+    """`now`, or the next moment that lies in the sending hours (K13): minutes of the court's day in its zone."""
     opens, closes = hours
-    local = now.astimezone(CHINA)
+    local = now.astimezone(zone)
     minute = local.hour * 60 + local.minute
     if opens <= minute < closes:
         return now
     day = local.date() if minute < opens else local.date() + timedelta(days=1)
-    return datetime.combine(day, time(opens // 60, opens % 60), tzinfo=CHINA)
+    return datetime.combine(day, time(opens // 60, opens % 60), tzinfo=zone)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -163,3 +164,11 @@ def test_a_part_is_needed_where_a_row_asks_what_only_it_can_answer(finding: str,
 def test_every_channel_has_its_tables() -> None:
     channels = {name: tables for name, tables in rule_tables("example")["channels"].items() if name != "phone"}
     assert [fault.partition(": ")[2][:17] for fault in faults(example(channels=channels))] == ["/channels/phone: "]
+
+
+def test_sending_hours_are_those_of_its_zone() -> None:
+    seven = datetime.fromisoformat("2025-06-02T07:00:00-04:00")  # in Shanghai that is 19:00
+    day_time = replace(book("example"), hours=(480, 1260))
+    made = delivery(address("email"), at=seven)
+    (step,) = plan_route(made, day_time, seven, channels=frozenset({"email"})).steps
+    assert step.not_before == datetime.fromisoformat("2025-06-02T08:00:00-04:00")
