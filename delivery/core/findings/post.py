@@ -206,9 +206,12 @@ def _mismatch(trial: Trial) -> Found:
     to the court or by the post; else it counts as not raised.
     """
     told = _complaint(trial)
+    on_the_spot = told is None or (told.raised_to == "courier" and not _after_anothers_signature(trial, told))
+    if on_the_spot and _came_back_as_mismatch(trial):
+        return proof(trial.last("returned"), value="courier")
     if told is None:
-        return proof(trial.last("returned"), value="courier" if _came_back_as_mismatch(trial) else "none")
-    if told.raised_to == "courier" and not _after_anothers_signature(trial, told):
+        return Found("none")
+    if on_the_spot:
         return proof(told, value="courier")
     return proof(told, value="written" if told.in_writing and told.documents_returned else "not_raised")
 
