@@ -1,4 +1,4 @@
-"""Which facts stand of a delivery: reports in any order, repeats, cancellations, parts, and slips that complete them."""
+"""Which facts of a delivery stand: reports in any order, repeats, cancellations, parts, and slips."""
 
 from __future__ import annotations
 
