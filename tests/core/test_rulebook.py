@@ -167,7 +167,7 @@ def test_a_fault_of_a_row_is_named_with_its_place(kind: str, fields: Tables, pla
     ("change", "fault"),
     [
         (
-            more("rule", when={"waited": True, "posted": True}),
+            more("rule", when={"waited": True, "begun": True}),
             "/rule/new: is never reached, because R4.2.posted before",
         ),
         (more("rule", id="R4.1.self"), "/rule/R4.1.self: the id is used twice at one time"),
