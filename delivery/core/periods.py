@@ -99,16 +99,23 @@ class Act:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeriodLaw:
-    """What a period is computed with. `settings`: the value of every knob, as the court has set them."""
+    """What a period is computed with. `settings`: the value of every knob; `told`: those set for this question."""
 
     catalogue: Catalogue
     calendar: Calendar
     knobs: Knobs
     settings: Mapping[str, str]
+    told: frozenset[str] = frozenset()
 
     def with_knobs(self, overrides: Mapping[str, Any]) -> PeriodLaw:
         """The same with these knobs turned. Raises KnobsWrong with every fault."""
-        return replace(self, settings=self.knobs.turned({**self.settings, **overrides}))
+        settings = self.knobs.turned({**self.settings, **overrides})
+        return replace(self, settings=settings, told=self.told.union(overrides))
+
+    def on(self, day: date) -> Mapping[str, str]:
+        """The value of every knob on that day: what the court had set by then, unless told for this question."""
+        by_id = self.knobs.by_id.items()
+        return {name: self.settings[name] if name in self.told else knob.at(day) for name, knob in by_id}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,6 +228,10 @@ class _Counting:
         at = self._start.at
         return self._start.day if at is None else local_day(at, self._law.catalogue.zone)
 
+    def _holds(self, condition: KnobIs, day: date | None) -> bool:
+        """A period that runs keeps the settings of the day it started."""
+        return condition.holds(self._law.on(day) if day else self._law.settings)
+
     def _start_day(self) -> date:
         day = self._day()
         if self._start.outcome == ANNULLED:
@@ -236,7 +247,7 @@ class _Counting:
         if length is None:
             raise _CannotEnd(WhyNot.WRONG_START_FACT)
         condition = self._rule.length_of_end_if
-        if condition is not None and condition.holds(self._law.settings):
+        if condition is not None and self._holds(condition, day):
             at_end = self._rule.length(self._case.kind, self._prc_domicile, add(day, length.n, length.unit))
             if at_end not in (length, None):
                 length = at_end or length
@@ -285,12 +296,12 @@ class _Counting:
         calendar.need(nominal)  # P15: also for what never rolls
         if not isinstance(rolls, KnobIs) and not rolls:
             return ()
-        passed = calendar.rest_from(nominal, make_up_is_workday=made_up_ends.holds(self._law.settings))
+        passed = calendar.rest_from(nominal, make_up_is_workday=self._holds(made_up_ends, self._day()))
         if any(why == NOT_MADE_UP for _, why in passed):
             self._cite_knob(made_up_ends)
         if isinstance(rolls, KnobIs) and passed:
             self._cite_knob(rolls)
-            return passed if rolls.holds(self._law.settings) else ()
+            return passed if self._holds(rolls, self._day()) else ()
         return passed
 
     def _hours(self, day: date, at: datetime, span: Span) -> Period:
@@ -367,21 +378,22 @@ def _of_a_party(why: WhyNot) -> WhyNot:
 
 def in_time(act: Act, period: Period, law: PeriodLaw) -> bool | str | None:
     """Whether an act came before the period's end (P8, P9): True, False or `review`; None where it has no end."""
-    if period.expiry is None:
+    if period.expiry is None or period.last_day is None:
         return None
+    settings = law.on(period.last_day)
     means = law.catalogue.means[act.means]
-    if act.at >= _end_for(means, period, period.expiry, law):
+    if act.at >= _end_for(means, period, period.expiry, settings):
         return False
     arrived = act.arrives_at is not None and act.arrives_at < period.expiry
     if means.counts != ARRIVED or arrived:
         return True
-    accepted = means.late_arrival_if is not None and means.late_arrival_if.holds(law.settings)
+    accepted = means.late_arrival_if is not None and means.late_arrival_if.holds(settings)
     return True if accepted else REVIEW
 
 
-def _end_for(means: Means, period: Period, expiry: datetime, law: PeriodLaw) -> datetime:
+def _end_for(means: Means, period: Period, expiry: datetime, settings: Mapping[str, str]) -> datetime:
     """The period's expiry, or an earlier hour of its last day (K16); hour periods end at their own instant alone."""
     if means.until is None or period.last_day is None or period.last_instant is not None:
         return expiry
-    hour = law.settings[means.until]
+    hour = settings[means.until]
     return expiry if hour == MIDNIGHT else datetime.combine(period.last_day, time.fromisoformat(hour), expiry.tzinfo)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import tomllib
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from delivery import rulebooks
 from delivery.core.calendars import read_calendar, read_local
 from delivery.core.catalogue import read_catalogue
 from delivery.core.civil import add
+from delivery.core.knobs import Knobs
 from delivery.core.period_answer import period_json
 from delivery.core.period_question import PeriodQuestion, read_period_question
 from delivery.core.periods import Act, Case, Party, Period, PeriodLaw, Span, Start, WhyNot, compute, finality, in_time
@@ -654,3 +656,18 @@ def test_a_period_of_a_courts_own() -> None:
         }
     )
     assert ends("PAY_FEES", start("notice_received", "2025-09-01"), edited(tables))[1] == "2025-09-08"
+
+
+def test_a_setting_from_a_day_on_leaves_earlier_periods_alone() -> None:
+    """2025-09-28 and 2025-10-11 are make-up days: the first ends a period here, the second does not."""
+    since = {"K15": (date(2025, 9, 20), "no"), "K16": (date(2025, 10, 1), "17:30")}
+    later = {name: replace(CN.knobs.by_id[name], since=(change,)) for name, change in since.items()}
+    law = replace(CN, knobs=Knobs({**CN.knobs.by_id, **later}))
+    assert ends("ANSWER_1", service("2025-09-13"), law)[1] == "2025-09-28"
+    assert ends("ANSWER_1", service("2025-09-26"), law)[1] == "2025-10-13"
+    assert ends("ANSWER_1", service("2025-09-26"), law.with_knobs({"K15": "yes"}))[1] == "2025-10-11"
+    for served, taken in (("2025-09-08", True), ("2025-09-16", False)):
+        found = compute("ANSWER_1", service(served), law, case=CIVIL)
+        assert found.expiry is not None
+        act = Act(id="q", means="e_filing", at=found.expiry - timedelta(hours=1))
+        assert in_time(act, found, law) is taken
