@@ -79,8 +79,9 @@ def _cancelled(question: Question, book: Rulebook, effect: Effect) -> tuple[tupl
 
 
 def _falls(fact: Fact, book: Rulebook) -> bool:
-    """Whether a fact of this kind can make a service fall; what is told to the courier ends it before it has effect."""
-    return fact.kind in book.combination.falls_with and fact.raised_to != "courier"
+    """Whether such a fact can make a service fall; what is told on the spot ends it before it has effect."""
+    on_the_spot = fact.raised_to == "courier" and not fact.in_writing
+    return fact.kind in book.combination.falls_with and not on_the_spot
 
 
 def _knob_grounds(question: Question, book: Rulebook, effect: Effect) -> Iterable[str]:
@@ -201,7 +202,8 @@ def _with_consequences(effect: Effect, drawn: tuple[Consequence, ...], whole: Tr
     for row in drawn:
         flags: list[tuple[str, bool | str]] = [*effect.flags, *row.flags]
         moments = ((name, whole.when(moment)) for name, moment in row.instants)
-        flags += [(name, instant_of(when, whole).isoformat()) for name, when in moments if when]
+        zone = whole.book.zone
+        flags += [(name, instant_of(when, whole).astimezone(zone).isoformat()) for name, when in moments if when]
         effect = replace(effect, flags=tuple(flags), grounds=tuple(dict.fromkeys((*effect.grounds, *row.grounds))))
         if row.outcome:
             effect = _replaced(effect, row)

@@ -15,7 +15,7 @@ from delivery.core.model import Address, Effect, Fact, Outcome
 from delivery.core.question import Question
 from delivery.core.rows import Rule
 from delivery.core.rulebook import Rulebook
-from delivery.core.trial import Trial, When
+from delivery.core.trial import NEVER_TRIED, Trial, When
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +63,22 @@ def _reminder(trial: Trial) -> bool:
 
 
 def judge(trial: Trial) -> Judged | None:
-    """None where no row looks at what has happened."""
-    try:
-        return _first_row(trial)
-    except NoCalendarData as missing:
-        return Judged(trial, _no_calendar(trial, missing))
+    """The first row that fires. None where no row looks at what has happened."""
+    for table in trial.book.channels[trial.place.channel]:
+        if judged := _first_row(trial, table):
+            stood = _stood_before(trial) if table == "recipient" else None
+            return stood or judged
+    return None
+
+
+def _stood_before(trial: Trial) -> Judged | None:
+    """R2: what took effect before the recipient died or was imprisoned stands, whatever came from there afterwards."""
+    since = trial.question.recipient.standing.since
+    kept = tuple(fact for fact in trial.mine if not since or fact.at < since or fact.kind in NEVER_TRIED)
+    if len(kept) == len(trial.mine):
+        return None
+    before = judge(Trial(trial.question, trial.book, trial.address, trial.number, kept, trial.judge))
+    return before if before and before.effect.outcome.dated else None
 
 
 def planned(question: Question, book: Rulebook, address: Address, number: int = 1) -> Judged | None:
@@ -81,21 +92,24 @@ def judge_effect(trial: Trial) -> Effect | None:
     return judged.effect if judged else None
 
 
-def _first_row(trial: Trial) -> Judged | None:
-    for table in trial.book.channels[trial.place.channel]:
-        day = trial.law_day(trial.book.law_days[table])
-        for rule in trial.book.table(table, day):
-            if trial.fires(rule.when) and (effect := _answer(rule, trial, day)):
-                return Judged(trial, _as_decided(effect, trial.question, trial.book), rule)
+def _first_row(trial: Trial, table: str) -> Judged | None:
+    day = trial.law_day(trial.book.law_days[table])
+    for rule in trial.book.table(table, day):
+        try:
+            effect = _answer(rule, trial, day) if trial.fires(rule.when) else None
+        except NoCalendarData as missing:
+            return Judged(trial, _no_calendar(rule, trial, missing))
+        if effect:
+            return Judged(trial, _as_decided(effect, trial.question, trial.book), rule)
     return None
 
 
-def _no_calendar(trial: Trial, missing: NoCalendarData) -> Effect:
+def _no_calendar(rule: Rule, trial: Trial, missing: NoCalendarData) -> Effect:
     """R10: a day that needs a calendar nobody has published is for a judge; nothing is guessed."""
     return Effect(
         outcome=Outcome.REVIEW,
         next="judge_decision",
-        grounds=trial.book.combination.no_calendar,
+        grounds=(*rule.grounds, *trial.book.combination.no_calendar),
         explanation=f"the days off of {missing.year} are not on file: the date cannot be computed",
         explanation_zh=f"{missing.year}年放假安排未收录，无法计算日期",
         rule="no_calendar",

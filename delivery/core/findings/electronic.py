@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from delivery.core.findings.post import receiver
 from delivery.core.model import Fact
 from delivery.core.trial import Found, Trial, Value, When, finding, moment, proof
 
@@ -125,7 +126,9 @@ def _opponent_signed(trial: Trial) -> Found:
 
 
 def _own_signature(trial: Trial) -> Fact | None:
-    return next((fact for fact in trial.all("signed", "replied") if not _by_opponent(fact)), None)
+    """CPLI 133: the party in person, or its named receiver; nobody else signs a mediation statement."""
+    signing = trial.all("signed", "replied")
+    return next((fact for fact in signing if receiver(trial, fact.by) in ("self", "named_receiver", "guardian")), None)
 
 
 def _opponents_signature(trial: Trial) -> Fact | None:

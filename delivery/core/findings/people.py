@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from delivery.core import vocabulary as words
 from delivery.core.model import ELECTRONIC, Consent, Representative
-from delivery.core.trial import Found, Trial, Value, When, finding, moment, proof
+from delivery.core.trial import NEVER_TRIED, Found, Trial, Value, When, finding, moment, proof
 
 CLASSES = ("given", "own", "unproven", "deemed", "found")
 RECEIVERS = frozenset({"guardian", "litigation_agent", "designated_receiver"})
@@ -128,11 +128,11 @@ def _workplace_agreed(trial: Trial) -> Value:
 @finding("changed_in_writing")
 def _changed_in_writing(trial: Trial) -> Found:
     """Whether a written change of this address had reached the court before the message left (OP17 6)."""
-    began = trial.began
+    left = next((fact for fact in trial.mine if fact.kind not in (*NEVER_TRIED, "send_planned")), trial.began)
     changes = [
         fact
         for fact in trial.anywhere("address_changed")
-        if fact.address == trial.place.id and fact.in_writing and began and fact.at <= began.at
+        if fact.address == trial.place.id and fact.in_writing and left and fact.at <= left.at
     ]
     return proof(*changes[:1])
 

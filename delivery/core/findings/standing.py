@@ -51,7 +51,9 @@ def _reached_representative(trial: Trial) -> Found:
     theirs = bool(holder and holder.kind in RECEIVERS)
     if theirs and trial.place.electronic and trial.book.class_of(trial.place) == "given":
         return Found(True)  # arrival suffices there, whoever reads (OLR 31(1))
-    received = trial.all("signed", "read", "replied", "refused", "phone_call")
+    # What was sent to the account of the minor was sent to the minor, whoever reads it there.
+    sent_to_them = trial.place.electronic and not theirs
+    received = trial.all("signed", *(() if sent_to_them else ("read", "replied", "refused", "phone_call")))
     if in_person := [fact for fact in received if _relation(fact) == "self"]:
         return proof(*in_person, value=False)
     others = [fact for fact in received if _relation(fact) in RECEIVERS]
@@ -72,5 +74,7 @@ def _through_institution(trial: Trial) -> Value:
 def _institution(trial: Trial) -> Found:
     """CPL 92 for a military unit, CPL 93 for prisons and institutions of compulsory education."""
     holder, handed = representative(trial, trial.place.holder), trial.first("handed_over")
-    told = {holder.kind if holder else None, handed.handed_to if handed else None}
-    return proof(handed, value="unit" if "military_unit" in told else "institution")
+    if holder and holder.kind == "military_unit":
+        return Found("unit")
+    to_unit = handed and handed.handed_to == "military_unit"
+    return proof(handed, value="unit") if to_unit else Found("institution")
