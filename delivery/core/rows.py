@@ -208,6 +208,8 @@ def read_consequence(row: Fields, known: Known) -> Consequence:
 
 
 def read_term(row: Fields, known: Known) -> Term:
+    if row.value.get("id") in INSTANTS:
+        row.fault("id", "taken", "A term should not have the name of a moment: that would hide its last day.")
     cutoff = row.text("cutoff", most=5, required=False, fits=FORMS["HH:MM"], says="It should be a time, as 16:30.")
     term = Term(
         **_row(row, known),

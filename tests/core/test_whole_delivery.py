@@ -92,7 +92,12 @@ class Life(RuleBasedStateMachine):
 
     @rule(answer=st.sampled_from(["taken", "taken", "refused", "later", "lost_before", "lost_after"]))
     def the_service_goes_on(self, answer: str) -> None:
-        self.carry_out(self.next_step(), answer)
+        """Until it waits, or a provider has been asked."""
+        for _ in range(20):
+            step = self.next_step()
+            self.carry_out(step, answer)
+            if isinstance(step, (decide.Wait, decide.Send, decide.Inquire)):
+                break
 
     def carry_out(self, step: decide.Step, answer: str) -> None:
         at: dict[str, Any] = {"at": self.now}
