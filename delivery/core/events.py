@@ -24,6 +24,7 @@ from delivery.core.model import (
     Document,
     Effect,
     Fact,
+    Proposal,
     Receipt,
     Recipient,
     Representative,
@@ -77,6 +78,9 @@ class AttemptAnnounced(Event):
 
 STEP_FAILED = "step_failed"
 """The kind of the task about a delivery that we cannot work on."""
+
+SECOND_PERSON = "second_person"
+"""The kind of the task about a proposal; `Task.proposal` is the proposal's id."""
 
 UNANSWERED = frozenset({"announced", "in_doubt", "deferred"})
 """Answers of an attempt that may still become another without anybody sending anew: a person may give such a one up."""
@@ -138,6 +142,16 @@ class FactRecorded(Event):
     by: str
     reason: str = ""
     evidence: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FactProposed(Event):
+    """What a person entered would move a date of service: it waits for a second one, and counts for nothing till then.
+
+    Closing the task about it ends it; what was confirmed is recorded beside that, by both names.
+    """
+
+    proposal: Proposal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,6 +254,7 @@ ALL: tuple[type[Event], ...] = (
     AttemptDoubted,
     ReceiptReceived,
     FactRecorded,
+    FactProposed,
     FactWithdrawn,
     RecipientLearnt,
     RenewalAsked,
@@ -397,6 +412,11 @@ def _(event: FactRecorded, delivery: Delivery) -> Delivery:
 
 
 @_after.register
+def _(event: FactProposed, delivery: Delivery) -> Delivery:
+    return replace(delivery, proposals=(*delivery.proposals, event.proposal))
+
+
+@_after.register
 def _(event: FactWithdrawn, delivery: Delivery) -> Delivery:
     return replace(delivery, facts=tuple(fact for fact in delivery.facts if fact.key != event.key))
 
@@ -440,6 +460,8 @@ def _(event: TaskClosed, delivery: Delivery) -> Delivery:
     delivery = replace(delivery, tasks=rest, closed_tasks=(*delivery.closed_tasks, (task, event.decision)))
     if task.kind == STEP_FAILED:
         return replace(delivery, failures=0)  # somebody knows; the next row is a question of its own
+    if task.kind == SECOND_PERSON:
+        return replace(delivery, proposals=tuple(one for one in delivery.proposals if one.id != task.proposal))
     attempt = delivery.attempt(task.attempt or "")
     if attempt is None or attempt.answer not in UNANSWERED or event.decision not in ("send_again", "give_up"):
         return delivery

@@ -382,6 +382,25 @@ class Task:
     attempt: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """What one person entered and another has to confirm, because it moves a date of service (contract.md §5).
+
+    `moves`: (document id, date that stands, date it would become). `addresses`: those that the facts are of and that
+    nobody knew before. `task`, `decision`: where it is a decision on a task, that task.
+    """
+
+    id: str
+    by: str
+    reason: str
+    evidence: str | None = None
+    facts: tuple[Fact, ...] = ()
+    addresses: tuple[Address, ...] = ()
+    task: str | None = None
+    decision: str | None = None
+    moves: tuple[tuple[str, date | None, date | None], ...] = ()
+
+
 def attempt_id(delivery: str, address: str, number: int) -> str:
     """Made from delivery, address and number alone, so that it survives a crash (design.md §3)."""
     return f"{delivery}.{address}.{number}"
@@ -409,6 +428,7 @@ class Delivery:
     facts: tuple[Fact, ...] = ()
     receipts: tuple[Receipt, ...] = ()
     renewals: tuple[str, ...] = ()
+    proposals: tuple[Proposal, ...] = ()
     tasks: tuple[Task, ...] = ()
     closed_tasks: tuple[tuple[Task, str], ...] = ()
     concluded: tuple[tuple[str, Effect], ...] = ()

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from delivery.core.effect import is_final, proposal
-from delivery.core.events import STEP_FAILED, UNANSWERED
-from delivery.core.model import Attempt, Delivery, Effect, Outcome, Task
+from delivery.core.events import SECOND_PERSON, STEP_FAILED, UNANSWERED
+from delivery.core.model import Attempt, Delivery, Effect, Outcome, Proposal, Task
 from delivery.core.paper import SEND_PAPER, address_for_paper, letters, on_its_way, wanted
 from delivery.core.progress import Situation, again, doubt_ends, forbidden, goes_on, patience_ends, under_way, waits
 from delivery.core.rulebook import Rulebook
@@ -55,6 +55,7 @@ BY_PAGES = frozenset({"not_me", "wrong_content", "second_factor_failed"})
 def wanted_tasks(here: Situation) -> Iterator[Task]:
     """Every task that should be open now. The same question has the same id, so that it is opened once."""
     yield from failing_tasks(here.delivery, here.book, here.now)
+    yield from _proposal_tasks(here)
     yield from _put_off_tasks(here)
     yield from _news_tasks(here)
     yield from _paper_tasks(here)
@@ -141,6 +142,23 @@ def _put_off_tasks(here: Situation) -> Iterator[Task]:
         if put_off >= FAILURES_IN_A_ROW * rounds:
             reason = f"the provider of {attempt.channel} puts this attempt off again and again"
             yield _task(here, "put_off", _named(attempt), reason, attempt=attempt.id)
+
+
+# --- what one person entered and another confirms ---------------------------------------------------------------------
+
+
+def _proposal_tasks(here: Situation) -> Iterator[Task]:
+    """A decision that waits for a second person falls with the task that it was on."""
+    open_tasks = {task.id for task in here.delivery.tasks}
+    for proposed in here.delivery.proposals:
+        if proposed.task is None or proposed.task in open_tasks:
+            yield task_about(proposed, here.delivery, here.book, here.now)
+
+
+def task_about(proposed: Proposal, delivery: Delivery, book: Rulebook, now: datetime) -> Task:
+    """The question to a second person: opened with the proposal, closed with it."""
+    reason = f"what {proposed.by} entered would move a date of service: another person confirms or rejects it"
+    return _new(delivery, book, now, SECOND_PERSON, proposed.id, reason, proposed=proposed.id)
 
 
 # --- what came in ----------------------------------------------------------------------------------------------------
