@@ -12,7 +12,7 @@ import sqlite3
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +25,7 @@ from delivery.worker.perform import READ
 from signing.keys import open_key_file
 from signing.links import link_id, make_token
 from tests import servers
-from tests.bench import seal_speed
+from tests.bench import engine, seal_speed
 from tests.bench.filing import ID_NUMBER, TITLE, case_system, filings, over_nats
 from tests.bench.service import Service, machine, serving, settings_for
 from tests.signing import judges
@@ -40,6 +40,7 @@ class Counts:
     warm_up: int = 10
     seals: int = 100
     pages: int = 300
+    rounds: int = 20
 
 
 def row(what: str, figure: str, how: str) -> None:
@@ -54,6 +55,7 @@ def main(counts: Counts | None = None) -> None:
         deliveries_on_sqlite(Path(folder) / "sqlite", counts)
         deliveries_on_postgres(Path(folder) / "postgres", counts)
     seals(counts)
+    law(counts)
 
 
 # --- submissions -----------------------------------------------------------------------------------------------------
@@ -178,6 +180,22 @@ def seals(counts: Counts) -> None:
     for other in others:
         ratio = f"{other.per_second:.0f} /s ({ours.per_second / other.per_second:.1f} times)"
         row(f"seals: {other.way}", ratio, f"{how}; in brackets: songda beside it")
+
+
+# --- the law ---------------------------------------------------------------------------------------------------------
+
+
+def law(counts: Counts) -> None:
+    """Engine time alone: no reading of files, no start of a program."""
+    verdicts, explained = zip(*engine.effects(counts.rounds), strict=True)
+    how = f"{len(verdicts) // counts.rounds} published scenarios, each {counts.rounds} times, one process"
+    row("effects: verdict", _spread(verdicts), how)
+    row("effects: verdict with its explanation", _spread(explained), how)
+    row("periods", _spread([*engine.periods(counts.rounds)]), how.replace(how.split()[0], "all", 1))
+
+
+def _spread(milliseconds: Sequence[float]) -> str:
+    return f"mean {statistics.mean(milliseconds):.2f}, worst {max(milliseconds):.1f} ms"
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import pytest
 
 from tests.bench import __main__ as bench
 
-SMALL = bench.Counts(submissions=4, deliveries=3, warm_up=1, seals=2, pages=3)
+SMALL = bench.Counts(submissions=4, deliveries=3, warm_up=1, seals=2, pages=3, rounds=1)
 
 
 def test_submissions_and_deliveries(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -27,3 +27,12 @@ def test_submissions_and_deliveries(tmp_path: Path, capsys: pytest.CaptureFixtur
 def test_seals_beside_plain_pyhanko(capsys: pytest.CaptureFixture[str]) -> None:
     bench.seals(SMALL)
     assert "songda beside it" in capsys.readouterr().out
+
+
+def test_effects_and_periods(capsys: pytest.CaptureFixture[str]) -> None:
+    bench.law(SMALL)
+    assert [line[2:12].strip() for line in capsys.readouterr().out.splitlines()] == [
+        "effects: v",
+        "effects: v",
+        "periods",
+    ]
