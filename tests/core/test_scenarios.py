@@ -108,7 +108,7 @@ def test_what_is_recorded_after_the_question_does_not_exist(name: str) -> None:
 # --- the explanation -------------------------------------------------------------------------------------------------
 
 
-SHORT_OF = ("tries_sufficient", "contact_failed", "reached_representative")
+SHORT_OF = ("tries_sufficient", "contact_failed", "reached_representative", "notice_justified")
 """Findings that what happened fell short of: where less happened they fail as before."""
 
 
