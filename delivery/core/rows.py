@@ -108,12 +108,16 @@ class Term(Row):
     act: str | None
     day: tuple[str, ...]
 
-    def last_day(self, start: When, trial: Trial) -> When:
-        """Raises NoCalendarData."""
+    def nominal(self, start: When, trial: Trial) -> date:
+        """The last day before it may roll: it ends no earlier, whatever the calendar."""
         first = trial.day(start.at)
         if self._too_late(start, trial):
             first += timedelta(days=1)
-        nominal = add(first, self.n, self.unit)
+        return add(first, self.n, self.unit)
+
+    def last_day(self, start: When, trial: Trial) -> When:
+        """Raises NoCalendarData."""
+        nominal = self.nominal(start, trial)
         if self.rolls_when:
             trial.book.rest_days.need(nominal)  # P15: also where this court's knob keeps it from rolling
         rolls = self.rolls or (bool(self.rolls_when) and trial.fires(self.rolls_when))

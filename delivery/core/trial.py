@@ -95,6 +95,7 @@ class Trial:
     answer: Effect | None = None
     _known: dict[str, Found] = field(default_factory=dict)
     _dated: dict[str, When | None] = field(default_factory=dict)
+    _running: dict[str, date] = field(default_factory=dict)
 
     def found(self, name: str) -> Found:
         if name not in self._known:
@@ -124,6 +125,8 @@ class Trial:
         """`over`: the question is asked after the term's last day. `within`: its act came no later than that.
         `outlives`: it runs past the last day of the text it began under.
         """
+        if kind == "over" and (running := self._still_running(term)):
+            return running
         ends = self.when(term)
         if ends is None:
             return Found(False)
@@ -136,6 +139,15 @@ class Trial:
         if act is None:
             return Found(False, ends.facts)
         return Found(self.day(act.at) <= self.day(ends.at), (*ends.facts, *act.facts))
+
+    def _still_running(self, term: str) -> Found | None:
+        """Before its nominal last day a term is not over: that needs no calendar, which may not be published yet."""
+        row = self._row(term)
+        start = self.when(row.starts) if row else None
+        if row is None or start is None or self.day(self.question.as_of) > (nominal := row.nominal(start, self)):
+            return None
+        self._running[term] = nominal
+        return Found(False, start.facts)
 
     def _moment(self, name: str) -> When | None:
         if name in INSTANTS:
@@ -158,10 +170,12 @@ class Trial:
         return self.day(self.question.as_of)
 
     def terms_end(self) -> Iterable[datetime]:
-        """When each term that was asked for is over: the midnight after its last day."""
-        for name, when in self._dated.items():
-            if when and name in self.book.terms:
-                yield datetime.combine(self.day(when.at) + timedelta(days=1), time.min, tzinfo=self.book.zone)
+        """When each term that was asked for may be over: the midnight after its last day (of one that is running: the
+        nominal one; it is looked at again then).
+        """
+        known = {name: self.day(when.at) for name, when in self._dated.items() if when and name in self.book.terms}
+        for last in {**self._running, **known}.values():
+            yield datetime.combine(last + timedelta(days=1), time.min, tzinfo=self.book.zone)
 
     def rolled(self, day: date) -> date:
         """The first working day on or after `day`. Raises NoCalendarData."""
