@@ -16,6 +16,8 @@ Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 TO = "http://127.0.0.1:8080"
 ROLES = ("web", "queue", "worker")
 MOST_SLOTS = 1000
+CUT_SHORT = 141
+"""The status of a program whose reader went away (128 + SIGPIPE)."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,7 +27,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     logs.configure(least=logging.ERROR)  # a short command speaks by its output; the service configures its own
     run: Run = given.run
-    return run(given)
+    try:
+        status = run(given)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:  # whoever read our output has read enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return CUT_SHORT
 
 
 # What a command needs is imported when it runs: `--help` and mistakes answer at once.
