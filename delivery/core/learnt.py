@@ -64,6 +64,13 @@ def read_learnt(body: Any, delivery: Delivery, now: datetime) -> Learnt | Faults
     return tuple(faults) or learnt
 
 
+def read_told_fact(told: Mapping[str, Any], delivery: Delivery, now: datetime) -> Fact | Faults:
+    """The fact alone, as a form tells it; pointers begin at the fact."""
+    faults: list[Fault] = []
+    fact = _read_fact(Fields(told, "", faults), delivery, now)
+    return tuple(faults) or fact
+
+
 def read_withdrawal(body: Any, client: str, now: datetime) -> Withdrawn | Faults:
     """`{"by", "reason"}`: who withdraws it, and why."""
     faults: list[Fault] = []

@@ -13,13 +13,16 @@ from aiohttp import web
 
 from delivery.core.decide import state_of
 from delivery.core.effect import document_effects
+from delivery.core.events import SECOND_PERSON
 from delivery.core.model import Delivery, Effect, Outcome, State, Task
+from delivery.core.second_person import proposal_of
 from delivery.core.words import OUTCOMES
-from delivery.web import decisions, exhibits, sessions, slip_page, unplaced
+from delivery.web import decisions, exhibits, fact_page, sessions, slip_page, unplaced
+from delivery.web.fact_words import fact_details, place_words
 from delivery.web.pages import CourtCard, see_other, static_routes
 from delivery.web.sayings import said, task_reason
 from delivery.web.sessions import Answer, Console, Desk, FormAnswer, signed_in, signed_in_form
-from delivery.web.timeline import address_words, outcome_word, pick, timeline
+from delivery.web.timeline import address_words, fact_word, outcome_word, pick, timeline
 
 __all__ = ["Console", "CourtCard", "routes"]
 
@@ -38,6 +41,9 @@ def routes(console: Console) -> list[web.RouteDef]:
     def post(path: str, answer: FormAnswer) -> web.RouteDef:
         return web.post(path, signed_in_form(console, answer))
 
+    def post_file(path: str, answer: Answer) -> web.RouteDef:
+        return web.post(path, signed_in(console, answer))
+
     one = "/console/deliveries/{delivery}"
     return [
         *static_routes("/console"),
@@ -51,7 +57,8 @@ def routes(console: Console) -> list[web.RouteDef]:
         *exhibits.routes(page),
         *unplaced.routes(page),
         page(one + "/slip", slip_page.ask),
-        web.post(one + "/slip", signed_in(console, slip_page.enter)),
+        post_file(one + "/slip", slip_page.enter),
+        *fact_page.routes(page, post_file),
         page("/console/{rest:.*}", _nowhere),
     ]
 
@@ -115,6 +122,12 @@ async def _delivery(desk: Desk) -> web.Response:
         lines=timeline(history, desk.console.book, desk.text)[::-1],
         now=now,
         has_letters=bool(slip_page.letters(delivery)),
+        choices=lambda task: decisions.open_to(delivery, task, desk.clerk.name),
+        proposed=lambda task: proposal_of(delivery, task),
+        titles={document.id: document.title for document in delivery.documents},
+        fact_word=lambda kind: fact_word(kind, desk.text),
+        fact_details=lambda fact: fact_details(fact, desk.text),
+        place_words=lambda fact: place_words(fact, delivery, desk.text),
         **_words(desk),
     )
 
@@ -138,7 +151,6 @@ def _words(desk: Desk) -> dict[str, Any]:
         "vocabulary": slip_page.VOCABULARY,
         "outcome_word": outcome_word,
         "address_words": address_words,
-        "choices": decisions.choices,
         "word_for": decisions.word_for,
         "may_decide": lambda task: decisions.may_decide(task, desk.clerk.role),
         "proposal_word": proposal_word,
@@ -174,6 +186,8 @@ async def _decide(desk: Desk, form: Mapping[str, str]) -> web.Response:
         return desk.problem("judge", 403)
     if decision not in decisions.choices(task) or not reason:
         return see_other(f"{here}#tasks")
+    if task.kind == SECOND_PERSON and decision not in decisions.open_to(delivery, task, desk.clerk.name):
+        return desk.problem("own", 403)
     await _record_decision(desk, delivery, task, decision, reason)
     return see_other(here)
 
@@ -182,7 +196,14 @@ async def _record_decision(desk: Desk, delivery: Delivery, task: Task, decision:
     now, clerk = desk.console.clock.now(), desk.clerk
     await desk.console.journal.record(
         delivery.id,
-        lambda current: decisions.decide(
-            current, task.id, decision=decision, by=clerk.name, role=clerk.role, reason=reason, now=now
+        lambda current: decisions.decide_by(
+            current,
+            task.id,
+            desk.console.book,
+            decision=decision,
+            by=clerk.name,
+            role=clerk.role,
+            reason=reason,
+            now=now,
         ),
     )

@@ -9,15 +9,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from delivery.core.events import Event, FactRecorded, TaskClosed
+from delivery.core.events import SECOND_PERSON, Event, FactRecorded, TaskClosed
 from delivery.core.model import Delivery, Fact, Task
 from delivery.core.paper import SEND_PAPER
+from delivery.core.rulebook import Rulebook
+from delivery.core.second_person import decide_proposal, guarded, may_confirm
 
 CHOICES: Mapping[str, tuple[str, ...]] = {
     "clerk_confirm": ("confirm", "reject"),
     "objection": ("confirm", "reject"),
     "in_doubt": ("send_again", "give_up"),
     "put_off": ("done", "give_up"),
+    SECOND_PERSON: ("confirm", "reject"),
 }
 """The decisions that fit a kind of task; for all others: done, or where it is about what was sent, send that again."""
 
@@ -47,9 +50,42 @@ def may_decide(task: Task, role: str) -> bool:
     return task.owner != "judge" or role == "judge"
 
 
-def word_for(task_kind: str, decision: str) -> str:
-    """The key of the word on the button: an objection is upheld or rejected."""
+def word_for(task_kind: str, decision: str, *, own: bool = False) -> str:
+    """The key of the word on the button: an objection is upheld or rejected, an `own` proposal taken back."""
+    if own:
+        return "take_back"
     return {"confirm": "uphold", "reject": "overrule"}[decision] if task_kind == "objection" else decision
+
+
+def open_to(delivery: Delivery, task: Task, name: str) -> tuple[str, ...]:
+    """The decisions open to that account: none while one waits for a second person, and who entered what would change a
+    date may take it back only.
+    """
+    if any(proposal.task == task.id for proposal in delivery.proposals):
+        return ()
+    found = choices(task)
+    return found if task.kind != SECOND_PERSON or may_confirm(delivery, task, name) else ("reject",)
+
+
+def decide_by(
+    delivery: Delivery,
+    task_id: str,
+    book: Rulebook,
+    *,
+    decision: str,
+    by: str,
+    role: str,
+    reason: str,
+    now: datetime,
+) -> Sequence[Event]:
+    """The events of that decision; or its proposal to a second person, where it would move a date that stands."""
+    task = next((task for task in delivery.tasks if task.id == task_id), None)
+    if task is None or decision not in open_to(delivery, task, by):
+        return ()
+    if task.kind == SECOND_PERSON:
+        return decide_proposal(delivery, task, decision=decision, by=by, reason=reason, now=now)
+    happened = decide(delivery, task_id, decision=decision, by=by, role=role, reason=reason, now=now)
+    return guarded(delivery, happened, book, now)
 
 
 def decide(

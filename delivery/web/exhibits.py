@@ -10,14 +10,14 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from delivery.core.events import FactRecorded, ReceiptReceived
+from delivery.core.events import FactProposed, FactRecorded, ReceiptReceived, RecipientLearnt
 from delivery.core.model import Delivery, Document
 from delivery.core.ports import RawReceipt
 from delivery.journal.accounts import Look
 from delivery.journal.errors import HistoryBroken
 from delivery.web.pages import file_response
+from delivery.web.sent import media_type
 from delivery.web.sessions import Answer, Desk
-from delivery.web.slips import media_type
 from delivery.web.stored import stored
 
 SHOWN_BYTES = 64 * 1024
@@ -114,7 +114,9 @@ async def _evidence(desk: Desk) -> web.Response:
 
 async def _evidence_of(desk: Desk, delivery: Delivery) -> set[str | None]:
     history = await desk.console.journal.load(delivery.id)
-    return {row.event.evidence for row in history if isinstance(row.event, FactRecorded)}
+    told = [row.event for row in history]
+    recorded = {event.evidence for event in told if isinstance(event, (FactRecorded, RecipientLearnt))}
+    return recorded | {event.proposal.evidence for event in told if isinstance(event, FactProposed)}
 
 
 async def _receipt(desk: Desk) -> web.Response:

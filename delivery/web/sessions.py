@@ -24,7 +24,7 @@ from delivery.journal.documents import Documents
 from delivery.journal.errors import HistoryBroken
 from delivery.journal.journal import Journal
 from delivery.web.bodies import read_form
-from delivery.web.pages import CourtCard, Text, catalogue, language_of, render, same_secret, see_other
+from delivery.web.pages import Catalogue, CourtCard, Text, catalogue, language_of, render, same_secret, see_other
 from delivery.web.tries import Guesses, TryLimits
 
 log = structlog.get_logger()
@@ -86,7 +86,13 @@ Endpoint = Callable[[web.Request], Awaitable[web.Response]]
 
 def text_for(request: web.Request) -> Text:
     """The clerk's words in the reader's language."""
-    return Text(language_of(request), catalogue("console"))
+    return Text(language_of(request), console_words())
+
+
+@cache
+def console_words() -> Catalogue:
+    """The words of the pages, with those of the facts and of the rulebook's questions."""
+    return {**catalogue("console"), **catalogue("facts")}
 
 
 def _page(

@@ -22,10 +22,8 @@ RETURN_REASONS = tuple(
     for reason in REASONS
     if reason in ("refused", "unknown_person", "no_such_address", "moved", "nobody_home", "content_mismatch")
 )
-LARGEST_EVIDENCE = 10 * 1024 * 1024
 LONGEST_REASON = 500
 LONGEST_NAME = 80
-_MAGIC = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg", b"%PDF-": "application/pdf"}
 
 Fields = Mapping[str, str]
 
@@ -64,11 +62,6 @@ def reports(delivery: Delivery) -> list[Report]:
     return sorted(found, key=lambda report: report.fact.at, reverse=True)
 
 
-def media_type(content: bytes) -> str | None:
-    """What a file of evidence is by its first bytes; None: nothing we take."""
-    return next((kind for magic, kind in _MAGIC.items() if content.startswith(magic)), None)
-
-
 def read_slip(delivery: Delivery, fields: Fields) -> Slip:
     """All faults at once, as everywhere."""
     what = _what(delivery, fields)
@@ -99,13 +92,13 @@ def _what(delivery: Delivery, fields: Fields) -> tuple[Attempt, str, datetime] |
     if chosen:
         return chosen.attempt, chosen.fact.kind, chosen.fact.at
     attempt = next((one for one in letters(delivery) if one.id == fields.get("attempt")), None)
-    at = _instant(fields.get("at", ""))
+    at = local_instant(fields.get("at", ""))
     if attempt is None or at is None or fields.get("kind") not in KINDS:
         return None
     return attempt, fields["kind"], at
 
 
-def _instant(value: str) -> datetime | None:
+def local_instant(value: str) -> datetime | None:
     """A form's local date and time, at the court."""
     try:
         return datetime.fromisoformat(value).replace(tzinfo=CHINA)

@@ -12,7 +12,7 @@ from datetime import date, datetime
 from delivery.core import events, words
 from delivery.core.effect import document_effects
 from delivery.core.events import Event, Recorded, apply, born
-from delivery.core.model import Address, Delivery, Effect, Fact, Person, Receipt
+from delivery.core.model import Address, Delivery, Effect, Fact, Person, Proposal, Receipt
 from delivery.core.rulebook import Rulebook
 from delivery.web.pages import Text
 from delivery.web.sayings import task_reason
@@ -83,8 +83,17 @@ def _line(row: Recorded, delivery: Delivery, effective: date | None, weighty: bo
             (text(f"line.{label}"), value) for label, value in _details(event, delivery, book, text) if value
         ),
         raw=receipt.raw if receipt else "",
-        evidence=(event.evidence or "") if isinstance(event, events.FactRecorded) else "",
+        evidence=_evidence(event) or "",
     )
+
+
+def _evidence(event: Event) -> str | None:
+    match event:
+        case events.FactRecorded() | events.RecipientLearnt():
+            return event.evidence
+        case events.FactProposed(proposal=proposal):
+            return proposal.evidence
+    return None
 
 
 def _fact_of(event: Event) -> Fact | None:
@@ -124,6 +133,12 @@ def _details(event: Event, delivery: Delivery, book: Rulebook, text: Text) -> It
             yield from _fact_details(fact, text)
             yield "by", by_word(by, text)
             yield "reason", reason
+        case events.FactProposed(proposal=proposal):
+            for fact in proposal.facts:
+                yield "words", fact_word(fact.kind, text)
+            yield from _moves(proposal, delivery, text)
+            yield "by", by_word(proposal.by, text)
+            yield "reason", proposal.reason
         case events.FactWithdrawn() | events.Withdrawn() | events.RecipientLearnt():
             by, reason = event.by, event.reason
             yield "by", by_word(by, text)
@@ -148,6 +163,13 @@ def _details(event: Event, delivery: Delivery, book: Rulebook, text: Text) -> It
         case events.ProofIssued(number=number, sha256=digest):
             yield "number", number
             yield "digest", digest
+
+
+def _moves(proposal: Proposal, delivery: Delivery, text: Text) -> Iterator[tuple[str, str]]:
+    titles = {document.id: document.title for document in delivery.documents}
+    for document, before, after in proposal.moves:
+        days = [text.day(day) if day else text("second.undated") for day in (before, after)]
+        yield "effective", text("second.from_to", title=titles.get(document, document), before=days[0], after=days[1])
 
 
 def _receipt_details(receipt: Receipt, delivery: Delivery, text: Text) -> Iterator[tuple[str, str]]:

@@ -18,6 +18,7 @@ from delivery.core.model import Fact, Person
 from delivery.core.ports import RawReceipt
 from tests.core.world import book
 from tests.servers import PROJECT
+from tests.web.papers import PICTURE
 from tests.web.stage import COURTS, CREDIT_CODE, LAST6, PASSWORD, Stage, company, open_stage, person
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")  # one browser for all of them
@@ -254,6 +255,34 @@ async def test_a_clerk_decides(stage: Stage, page: Page, shoot: Shoot) -> None:
     await page.wait_for_url(f"**/deliveries/{delivery}")
     assert await stage.facts(delivery) == ["read", "official_confirmation"]
     await shoot(page, "console-decided")
+
+
+async def test_a_clerk_records_a_fact(stage: Stage, page: Page, shoot: Shoot) -> None:
+    delivery = await stage.delivery(person(), types=("summons", "complaint_copy"))
+    await _sign_in(page)
+    await page.goto(f"/console/deliveries/{delivery}/facts")
+    await shoot(page, "console-facts")
+    await page.click("a[href$=refused_left]")
+    await page.fill("#at", "2025-09-16T09:00")
+    await page.select_option("#place", "new")
+    await shoot(page, "console-fact-form")
+    await page.goto(f"/console/deliveries/{delivery}/facts/published")
+    await shoot(page, "console-fact-published")
+    await page.goto(f"/console/deliveries/{delivery}/facts/direct_signed")
+    await page.fill("#at", "2025-09-16T09:00")
+    await page.select_option("#place", "new")
+    await page.fill("#value", " ")
+    await page.select_option("[id='signed.by.relation']", "self")
+    await page.fill("#reason", "送达回证")
+    await page.set_input_files("#evidence", {"name": "return.png", "mimeType": "image/png", "buffer": PICTURE})
+    await page.click("form[action$=direct_signed] button")
+    await page.locator("[role=alert]").wait_for()
+    await shoot(page, "console-fact-faults")
+    await page.fill("#value", "槐树街12号3单元401室")
+    await page.set_input_files("#evidence", {"name": "return.png", "mimeType": "image/png", "buffer": PICTURE})
+    await page.click("form[action$=direct_signed] button")
+    await page.wait_for_url(f"**/deliveries/{delivery}")
+    assert await stage.facts(delivery) == ["signed"]
 
 
 async def test_in_the_dark(stage: Stage, browser: Browser) -> None:
