@@ -30,10 +30,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         status = run(given)
         sys.stdout.flush()
-        return status
     except BrokenPipeError:  # whoever read our output has read enough, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return CUT_SHORT
+    return status
 
 
 # What a command needs is imported when it runs: `--help` and mistakes answer at once.
