@@ -9,7 +9,6 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +19,12 @@ from adapters.simulated import parse_script
 from delivery import channel_settings, first_accounts, keyring, wiring
 from delivery.checking import checked
 from delivery.core import submission
-from delivery.core.effect import CHINA
-from delivery.core.events import born
 from delivery.core.fields import Fault, Faults
 from delivery.core.recipients import ScriptPolicy
-from delivery.core.routing import plan_route
 from delivery.core.submission import Submission
 from delivery.journal.migrations import migrate as bring_up_to_date
 from delivery.settings import DATA, Settings, SettingsWrong
-from delivery.web.answers import route_json
+from delivery.web.answers import routes_json
 
 ACCEPTED, REFUSED, NOT_REACHED = 0, 1, 2
 TO_MEND = 2
@@ -154,9 +150,7 @@ def _dry_run(settings: Settings, event: Any) -> Submission | Faults:
 
 def _routes(settings: Settings, found: Submission) -> Iterable[dict[str, Any]]:
     book, channels = keyring.rules_of(settings), frozenset(settings.channels)
-    now: datetime = (found.time or wiring.clock_of(settings).now()).astimezone(CHINA)
-    for each in found.accepted:
-        yield route_json(each.recipient.id, plan_route(born(each), book, now, channels=channels))
+    return routes_json(found, book, wiring.clock_of(settings).now(), channels=channels)
 
 
 def _sentence(fault: Fault) -> str:

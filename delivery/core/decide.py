@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from delivery.core.byhand import resting
 from delivery.core.effect import is_final
 from delivery.core.events import TAKING_BACK
 from delivery.core.model import Attempt, Delivery, Effect, State, Task, attempt_id
@@ -21,12 +22,12 @@ from delivery.core.progress import (
     doubt_ends,
     next_number,
     on_hold,
+    outdated,
     patience_ends,
     situation,
     untried,
     waits,
 )
-from delivery.core.routing import within_hours
 from delivery.core.rulebook import Rulebook
 from delivery.core.tasks import BY_PAGES, FAILURES_IN_A_ROW, failing_tasks, wanted_after_withdrawal, wanted_tasks
 
@@ -38,7 +39,7 @@ class Seal:
 
 @dataclass(frozen=True, slots=True)
 class PlanRoute:
-    """Choose the addresses to try."""
+    """Choose the addresses to try; or choose anew, because what was learnt since makes it another route."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,6 +187,7 @@ def _next(delivery: Delivery, book: Rulebook, now: datetime, inquirable: frozens
     here = situation(delivery, book, now)
     step = (
         _conclusion(here)
+        or (PlanRoute() if outdated(here) else None)
         or _task_change(delivery, tuple(wanted_tasks(here)))
         or _doubt(delivery, book, now, inquirable)
         or _renewal(here)
@@ -305,6 +307,7 @@ def _send(here: Situation, address: str, role: str = "service") -> Send:
 
 
 def _sending(here: Situation) -> Step:
+    """The next step of the route that we take ourselves; of one that a person takes a task is open: see tasks.py."""
     if is_final(here.effects):
         return Wait(until=None)
     for attempt, retry_at in sorted(deferred(here), key=lambda pair: pair[1]):
@@ -315,11 +318,10 @@ def _sending(here: Situation) -> Step:
             return ElapseWait(attempt=attempt.id)
     if address := again(here):
         return _not_before(here, _send(here, address), here.now)
-    if waiting or on_hold(here):
-        return Wait(until=_earliest(here.now, [patience_ends(here), *(until for _, until in waiting)]))
-    step = untried(here)
-    if step is None:
-        return Wait(until=None)  # a task is open: see tasks.py
+    step = None if on_hold(here) else untried(here)
+    if step is None or step.task or (waiting and not step.beside):
+        rests = resting(here, step) if step and step.task else None
+        return Wait(until=_earliest(here.now, [patience_ends(here), rests, *(until for _, until in waiting)]))
     return _not_before(here, _send(here, step.address), step.not_before)
 
 
@@ -335,7 +337,6 @@ def _retry(attempt: Attempt) -> Send:
 
 def _not_before(here: Situation, send: Send, earliest: datetime) -> Step:
     """That sending, or the wait until its time has come; electronic ones keep the sending hours (K13)."""
-    moment = max(here.now, earliest)
-    if here.delivery.recipient.address(send.address).electronic:
-        moment = within_hours(moment, here.book.hours, here.book.zone)
+    place = here.delivery.recipient.address(send.address)
+    moment = here.book.routing.not_before(place, max(here.now, earliest), here.book.zone)
     return Wait(until=moment) if moment > here.now else send

@@ -82,8 +82,12 @@ def _stood_before(trial: Trial) -> Judged | None:
 
 
 def planned(question: Question, book: Rulebook, address: Address, number: int = 1) -> Judged | None:
-    """What an attempt there would be if it were begun at the instant of the question: pending, or no use."""
-    plan = Fact(kind="send_planned", at=question.as_of, address=address.id, attempt=number)
+    """What an attempt there would be if it were begun at the instant of the question: pending, or no use. A notice
+    begins with an order in due form.
+    """
+    begins = "notice_ordered" if address.channel == "notice" else "send_planned"
+    place = {"at": question.as_of, "address": address.id, "attempt": number}
+    plan = Fact(kind=begins, steps_on_file=("mail",), file_note=True, **place)  # type: ignore[arg-type]
     return judge(Trial(question, book, address, number, (plan,), judge_effect))
 
 

@@ -275,7 +275,11 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouteStep:
-    """One address to try. `wait`: seconds that the court's policy waits for a result before the next step."""
+    """One address to try. `wait`: seconds that the court's policy waits for a result before the next step.
+
+    `task`: a person takes it, asked by a task of that kind. `beside`: begun without waiting for the step before it.
+    `alone`: not while an attempt at an address that the recipient gave is alive.
+    """
 
     address: str
     channel: str
@@ -283,6 +287,9 @@ class RouteStep:
     wait: int
     reason: str
     grounds: tuple[str, ...] = ()
+    task: str | None = None
+    beside: bool = False
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -294,8 +301,14 @@ class RejectedAddress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
+    """`channels`: what the installation could use when it was planned; with them it can be planned again. `latest`: the
+    last moment at which taking effect is of use.
+    """
+
     steps: tuple[RouteStep, ...]
     rejected: tuple[RejectedAddress, ...] = ()
+    channels: tuple[str, ...] = ()
+    latest: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from delivery.core.effect import verdicts
-from delivery.core.model import Attempt, Delivery, Effect, Fact, Outcome, RouteStep
-from delivery.core.routing import barring
+from delivery.core.byhand import done_with
+from delivery.core.effect import Verdict, is_final, verdicts
+from delivery.core.model import Attempt, Delivery, Effect, Fact, Outcome, Route, RouteStep
+from delivery.core.routing import plan_route
 from delivery.core.rulebook import Rulebook
 from delivery.core.standing import all_attempts, standing_facts
 
@@ -22,7 +23,9 @@ RESULTS = frozenset({"bounced", "wait_elapsed", "returned", "signed", "replied",
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
     """A delivery at one instant, with what every question about it needs. `coming`: facts whose own time is not yet
-    there (a provider's clock is fast). `turns`: when time alone may change the answer.
+    there (a provider's clock is fast). `turns`: when time alone may change the answer. `planned`: the route as it would
+    be planned now, or, where nothing is to be sent any more, as it was. `tries`: address, number and outcome of each
+    attempt, whoever made it.
     """
 
     delivery: Delivery
@@ -32,21 +35,65 @@ class Situation:
     coming: tuple[Fact, ...]
     effects: tuple[tuple[str, Effect], ...]
     turns: datetime | None
+    planned: Route
+    tries: tuple[tuple[str, int, Outcome], ...]
 
 
 def situation(delivery: Delivery, book: Rulebook, now: datetime) -> Situation:
     facts, found = standing_facts(delivery), verdicts(delivery, book, now)
-    turns = [fact.at for fact in facts if fact.at > now]
-    turns += [at for _, verdict in found if (at := verdict.changes_at)]
+    effects = tuple((document, verdict.effect) for document, verdict in found)
+    planned = _planned(delivery, book, now, effects)
     return Situation(
         delivery=delivery,
         book=book,
         now=now,
         facts=tuple(fact for fact in facts if fact.at <= now),
         coming=tuple(fact for fact in facts if fact.at > now),
-        effects=tuple((document, verdict.effect) for document, verdict in found),
-        turns=min(turns, default=None),
+        effects=effects,
+        turns=_turns(facts, found, planned, now),
+        planned=planned,
+        tries=tuple(
+            (one.trial.place.id, one.trial.number, one.effect.outcome)
+            for _, verdict in found
+            for one in verdict.attempts
+        ),
     )
+
+
+def _planned(delivery: Delivery, book: Rulebook, now: datetime, effects: tuple[tuple[str, Effect], ...]) -> Route:
+    told = delivery.route or Route(steps=())
+    if is_final(effects):
+        return told
+    channels = told.channels or tuple(step.channel for step in told.steps)
+    return plan_route(delivery, book, now, channels=frozenset(channels))
+
+
+def _turns(
+    facts: tuple[Fact, ...], found: tuple[tuple[str, Verdict], ...], planned: Route, now: datetime
+) -> datetime | None:
+    turns = [fact.at for fact in facts if fact.at > now]
+    turns += [at for _, verdict in found if (at := verdict.changes_at)]
+    turns += [planned.latest] if planned.latest and planned.latest > now else []
+    return min(turns, default=None)
+
+
+def outdated(here: Situation) -> bool:
+    """Whether what has been learnt since, or the time, makes the rest of the route another."""
+    told = here.delivery.route
+    if told is None or not told.channels or is_final(here.effects) or on_hold(here):
+        return False
+    return _rest(here, told) != _rest(here, here.planned)
+
+
+def _rest(here: Situation, route: Route) -> list[tuple[str, str, bool]]:
+    tried = _tried(here.delivery)
+    left = [(step.address, step.reason, step.beside) for step in route.steps]
+    left += [(one.address, one.reason, False) for one in route.rejected]
+    return [one for one in left if one[0] not in tried]
+
+
+def _tried(delivery: Delivery) -> frozenset[str]:
+    return frozenset(attempt.address for attempt in delivery.attempts if attempt.role == "service")
 
 
 def under_way(here: Situation) -> bool:
@@ -67,9 +114,8 @@ def waits(here: Situation) -> Iterator[tuple[Attempt, datetime]]:
     for attempt in here.delivery.attempts:
         if attempt.answer != "taken" or attempt.role != "service" or _has_result(here, attempt):
             continue
-        step = _step_of(here.delivery, attempt.address)
-        if step and attempt.answered_at:
-            yield attempt, attempt.answered_at + timedelta(seconds=step.wait)
+        if attempt.answered_at:
+            yield attempt, attempt.answered_at + _wait_at(here, attempt.address)
 
 
 def _has_result(here: Situation, attempt: Attempt) -> bool:
@@ -77,9 +123,13 @@ def _has_result(here: Situation, attempt: Attempt) -> bool:
     return any(fact.kind in RESULTS and (fact.address, fact.attempt) == mine for fact in here.facts)
 
 
-def _step_of(delivery: Delivery, address: str) -> RouteStep | None:
-    steps = delivery.route.steps if delivery.route else ()
-    return next((step for step in steps if step.address == address), None)
+def _wait_at(here: Situation, address: str) -> timedelta:
+    """What was begun is waited for as planned, also where the address has left the route since."""
+    steps = here.delivery.route.steps if here.delivery.route else ()
+    told = [step.wait for step in steps if step.address == address]
+    place = here.delivery.recipient.address(address)
+    told += [rung.wait for rung in here.book.ladder if rung.takes(place, here.book.class_of(place))]
+    return timedelta(seconds=told[0]) if told else here.book.receipt_wait(place.channel)
 
 
 def doubt_ends(attempt: Attempt, book: Rulebook) -> datetime:
@@ -106,15 +156,21 @@ def again(here: Situation) -> str | None:
 
 def untried(here: Situation) -> RouteStep | None:
     """The next step of the route; one that the law has come to forbid since it was planned is passed over."""
-    tried = {attempt.address for attempt in here.delivery.attempts if attempt.role == "service"}
-    steps = here.delivery.route.steps if here.delivery.route else ()
-    return next((step for step in steps if step.address not in tried and not forbidden(here, step.address)), None)
+    tried, steps = _tried(here.delivery), here.delivery.route.steps if here.delivery.route else ()
+    open_steps = (step for step in steps if step.address not in tried and not forbidden(here, step.address))
+    return next((step for step in open_steps if not (step.task and done_with(here, step))), None)
+
+
+def by_hand(here: Situation) -> RouteStep | None:
+    """The step that is due and that only a person can take; not beside what is still waited for."""
+    busy = under_way(here) or again(here) is not None or any(waits(here))
+    step = None if busy or on_hold(here) else untried(here)
+    return step if step and step.task else None
 
 
 def forbidden(here: Situation, address_id: str) -> bool:
-    """Whether the law has come to forbid that address."""
-    address = here.delivery.recipient.address(address_id)
-    return barring(here.delivery, address, here.book, here.now) is not None
+    """Whether nothing may be sent there any more: by law, or because the recipient changed the address in writing."""
+    return any(one.address == address_id for one in here.planned.rejected)
 
 
 def on_hold(here: Situation) -> bool:

@@ -141,6 +141,15 @@ class Running(Row):
     told: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BeforeHearing(Row):
+    """How many days before the hearing's day such a document should take effect at the latest; None: as the rulebook
+    counts the days before a hearing; 0: before it begins.
+    """
+
+    days: int | None
+
+
 # --- reading ---------------------------------------------------------------------------------------------------------
 
 
@@ -239,6 +248,14 @@ def read_running(row: Fields, known: Known, periods: Collection[str]) -> Running
     )
     row.unknown()
     return running
+
+
+def read_before_hearing(row: Fields, known: Known) -> BeforeHearing:
+    told = row.get("days", required=False)
+    days = row.number("days", least=0, most=366, default=0)
+    found = BeforeHearing(**_row(row, known), days=None if told is None else days)
+    row.unknown()
+    return found
 
 
 def _row(row: Fields, known: Known) -> dict[str, Any]:

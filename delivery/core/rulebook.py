@@ -20,6 +20,7 @@ from delivery.core.facts import LISTS, SHAPES
 from delivery.core.fields import Fields
 from delivery.core.findings.people import CLASSES
 from delivery.core.knobs import Knob, Knobs, knobs_in
+from delivery.core.ladder import Ladder, RouteRule, read_ladder
 from delivery.core.model import Address
 from delivery.core.periods import PeriodLaw
 from delivery.core.rows import (
@@ -45,17 +46,6 @@ RulebookBroken = TablesBroken
 """The rulebook cannot be used. `faults`: every one, each with its place and what would be right."""
 
 MOST_ROWS = 2000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RouteRule:
-    """One rung of the ladder: addresses of this class and kind of channel, and how long they are given (seconds)."""
-
-    media: str
-    address_class: str
-    wait: int
-    reason: str
-    grounds: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,14 +91,18 @@ class Rulebook:
     tries_within_days: int
     hearing_knob: str
     hearing_days: Mapping[str, int]
-    ladder: tuple[RouteRule, ...]
-    hours: tuple[int, int]
+    routing: Ladder
     receipt_waits: Mapping[str, int]
     retry_delays: tuple[int, ...]
     ask_delays: tuple[int, ...]
     link_days: int
     presumption_patience: timedelta
     tasks: Mapping[str, tuple[str, int]]
+
+    @property
+    def ladder(self) -> tuple[RouteRule, ...]:
+        """The rungs, in the order of trying."""
+        return self.routing.rungs
 
     def table(self, name: str, day: date) -> Iterable[Rule]:
         """The rows of a table that were in force on that day, in their order."""
@@ -173,7 +167,8 @@ def load(tables: Mapping[str, Any], rest_days: Calendar, period_law: PeriodLaw |
 SECTIONS = frozenset(
     {
         *("rulebook", "channels", "table", "documents", "address_class", "mail", "notice", "hearing", "combination"),
-        *("rule", "adds", "consequence", "term", "running", "ladder", "policy", "task"),
+        *("rule", "adds", "consequence", "term", "running", "ladder", "routing", "policy", "task"),
+        *("before_hearing", "embargo"),
     }
 )
 """What `load` reads; further tables of the folder are read elsewhere (periods, knobs)."""
@@ -194,10 +189,12 @@ def _parts(fields: Fields, knobs: Knobs, periods: tuple[str, ...]) -> dict[str, 
         "terms": _terms(fields, known),
         "running": tuple(read_running(row, known, periods) for row in _rows(fields, "running", least=0)),
         "combination": _combination(fields, knobs),
+        "routing": read_ladder(fields, known),
         **_policy(fields),
     }
     rows = (*parts["rules"], *parts["additions"], *parts["consequences"], *chain(*parts["terms"].values()))
-    return {**parts, **_documents(fields, knobs, {name for row in rows for name, _ in row.when})}
+    asked = {name for row in rows for name, _ in row.when}
+    return {**parts, **_documents(fields, knobs, asked | parts["routing"].asks)}
 
 
 def _rows(fields: Fields, name: str, least: int = 1) -> list[Fields]:
@@ -314,8 +311,6 @@ def _policy(fields: Fields) -> dict[str, Any]:
     waits = policy.object("receipt_wait")
     tasks = fields.object("task")
     parts = {
-        "ladder": tuple(_rung(row) for row in _rows(fields, "ladder")),
-        "hours": (_whole(policy, "sending_from_minute"), _whole(policy, "sending_to_minute")),
         "receipt_waits": {name: _whole(waits, name) for name in {"default", *waits.value}} if waits else {},
         "retry_delays": _delays(policy, "retry_delays"),
         "ask_delays": _delays(policy, "ask_delays"),
@@ -350,15 +345,3 @@ def _task(row: Fields) -> tuple[str, int]:
     task = (row.word("owner", ("clerk", "judge", "admin")), row.number("days", least=0, most=366, default=1))
     row.unknown()
     return task
-
-
-def _rung(row: Fields) -> RouteRule:
-    rung = RouteRule(
-        media=row.word("media", ("electronic", "mail")),
-        address_class=row.word("address_class", CLASSES),
-        wait=_whole(row, "wait"),
-        reason=row.text("reason", most=200) or "",
-        grounds=texts(row, "grounds"),
-    )
-    row.unknown()
-    return rung

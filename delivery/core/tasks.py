@@ -9,12 +9,26 @@ import hashlib
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from delivery.core import byhand
+from delivery.core.byhand import beside_live, resting
 from delivery.core.effect import is_final, proposal
 from delivery.core.events import SECOND_PERSON, STEP_FAILED, UNANSWERED
 from delivery.core.model import Attempt, Delivery, Effect, Outcome, Proposal, Task
 from delivery.core.paper import SEND_PAPER, address_for_paper, letters, on_its_way, wanted
-from delivery.core.progress import Situation, again, doubt_ends, forbidden, goes_on, patience_ends, under_way, waits
+from delivery.core.progress import (
+    Situation,
+    again,
+    by_hand,
+    doubt_ends,
+    forbidden,
+    goes_on,
+    patience_ends,
+    under_way,
+    waits,
+)
+from delivery.core.routing import EMBARGO, SENTENCES, withheld
 from delivery.core.rulebook import Rulebook
+from delivery.core.timely import told
 
 FAILURES_IN_A_ROW = 8
 """After so many a person is told: some two hours by the rulebook's `retry_delays`, longer than a restart or a fault of
@@ -59,7 +73,8 @@ def wanted_tasks(here: Situation) -> Iterator[Task]:
     yield from _put_off_tasks(here)
     yield from _news_tasks(here)
     yield from _paper_tasks(here)
-    decisions = [*_doubt_tasks(here), *_effect_tasks(here), *_letter_tasks(here)]
+    yield from _risk_tasks(here)
+    decisions = [*_doubt_tasks(here), *_effect_tasks(here), *_letter_tasks(here), *_route_tasks(here)]
     yield from decisions or _last_resort(here)
 
 
@@ -263,6 +278,29 @@ def _sent_again(here: Situation, letter: Attempt) -> bool:
     waited = {attempt.id for attempt, until in waits(here) if until > here.now}
     live = any(a.open_question or a.answer == "deferred" or a.id in waited for a in later)
     return live or again(here) == letter.address
+
+
+def _route_tasks(here: Situation) -> Iterator[Task]:
+    """What the route leaves to people: to say that a measure is done, and the steps that only they can take."""
+    if not is_final(here.effects) and (why := withheld(here.delivery, here.book)):
+        yield _task(here, EMBARGO, "measure", why.says)
+    step = None if is_final(here.effects) else by_hand(here)
+    if step is None or step.task is None or resting(here, step):
+        return
+    if step.alone and beside_live(here):
+        yield _task(here, "exhaust_other_methods", f"held.{step.address}", SENTENCES["held"][0])
+    else:
+        yield _task(here, step.task, byhand.about(step), step.reason)
+
+
+def _risk_tasks(here: Situation) -> Iterator[Task]:
+    """What is not served although the last moment of use has passed is told once: a hearing may have to be moved."""
+    latest = here.planned.latest
+    if latest is None or latest > here.now or all(effect.outcome.dated for _, effect in here.effects):
+        return
+    task = _task(here, "at_risk", "latest", SENTENCES["at_risk"][0].format(latest=told(latest)))
+    if task.id.endswith(".1"):
+        yield task
 
 
 def _last_resort(here: Situation) -> Iterator[Task]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,12 +13,14 @@ from delivery.core import events
 from delivery.core.decide import state_of
 from delivery.core.effect import verdicts
 from delivery.core.effect_answer import explanation_json
-from delivery.core.events import Recorded
+from delivery.core.events import Recorded, born
 from delivery.core.explaining import explain
 from delivery.core.model import Attempt, Delivery, Fact, Route, Task
 from delivery.core.report import cloud_event, effect_json
+from delivery.core.routing import plan_route
 from delivery.core.rulebook import Rulebook
 from delivery.core.standing import standing_facts
+from delivery.core.submission import Submission
 from delivery.journal.lists import DeliveryRow
 from delivery.journal.reports import Reconciliation, ReportRow
 from delivery.journal.submissions import SubmissionRow
@@ -96,13 +98,25 @@ def _task(task: Task) -> dict[str, Any]:
     return {name: getattr(task, name) for name in names}
 
 
+STEP = ("address", "channel", "not_before", "wait", "reason", "grounds")
+
+
 def route_json(recipient: str, route: Route) -> dict[str, Any]:
     """The route of one recipient (contract.md §1, `songda route`); `wait` in seconds."""
     return {
         "recipient": recipient,
-        "steps": list(route.steps),
-        "rejected": list(route.rejected),
+        "steps": [{name: getattr(step, name) for name in STEP} for step in route.steps],
+        "rejected": [{name: getattr(one, name) for name in ("address", "reason", "grounds")} for one in route.rejected],
     }
+
+
+def routes_json(
+    found: Submission, book: Rulebook, now: datetime, *, channels: frozenset[str]
+) -> Iterator[dict[str, Any]]:
+    """What `songda route` and POST /v1/routes answer: each recipient's route at the filing's own time, else `now`."""
+    at = (found.time or now).astimezone(book.zone)
+    for each in found.accepted:
+        yield route_json(each.recipient.id, plan_route(born(each), book, at, channels=channels))
 
 
 def events_json(delivery: Delivery, history: Sequence[Recorded]) -> dict[str, Any]:

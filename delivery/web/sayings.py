@@ -5,6 +5,9 @@ A sentence that has no Chinese (a newer rulebook's, a clerk's own) is shown as i
 
 from __future__ import annotations
 
+import re
+
+from delivery.core.routing import SENTENCES
 from delivery.core.rulebook import Rulebook
 from delivery.web.pages import Text
 
@@ -19,7 +22,26 @@ def said(sentence: str, book: Rulebook, text: Text) -> str:
             return rule.says_zh
         if colon and rule.says == rest:
             return f"{document}：{rule.says_zh}"
-    return text.word("said", sentence)
+    return _of_a_route(sentence, book) or text.word("said", sentence)
+
+
+def _of_a_route(sentence: str, book: Rulebook) -> str | None:
+    """The reason of a choice: that of its rung, and what was added to it, each behind a semicolon."""
+    known = [(re.escape(rung.reason), rung.reason_zh) for rung in book.ladder]
+    known += [(re.escape(embargo.reason), embargo.reason_zh) for embargo in book.routing.embargoes]
+    for pattern, chinese in (*known, *_BLANKS):
+        if found := re.match(f"{pattern}(?:; (?P<rest>.+))?$", sentence):
+            blanks = found.groupdict()
+            rest = blanks.pop("rest")
+            told = chinese.format(**blanks)
+            return f"{told}；{_of_a_route(rest, book) or rest}" if rest else told
+    return None
+
+
+_BLANKS = [
+    (re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^;,]+)", re.escape(english)), chinese) for english, chinese in SENTENCES.values()
+]
+"""The sentences of routing.py as patterns, beside their Chinese."""
 
 
 def task_reason(kind: str, reason: str, book: Rulebook, text: Text) -> tuple[str, str]:

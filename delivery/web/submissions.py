@@ -7,10 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
-from delivery.core.effect import CHINA
-from delivery.core.events import born
 from delivery.core.fields import Fault
-from delivery.core.routing import plan_route
 from delivery.core.submission import Submission
 from delivery.intake import Outcome
 from delivery.journal.accounts import Client
@@ -98,13 +95,5 @@ async def _routes(site: Site, request: web.Request, client: Client) -> web.Respo
     found = site.intake.dry_run(client.court, (client.client,), event)
     if not isinstance(found, Submission):
         raise faulty(found)
-    return answers.answer({"routes": planned(site, found)})
-
-
-def planned(site: Site, found: Submission) -> list[dict[str, Any]]:
-    """One object per recipient (contract.md §1)."""
-    now = (found.time or site.clock.now()).astimezone(CHINA)
-    return [
-        answers.route_json(each.recipient.id, plan_route(born(each), site.book, now, channels=site.channels))
-        for each in found.accepted
-    ]
+    routes = answers.routes_json(found, site.book, site.clock.now(), channels=site.channels)
+    return answers.answer({"routes": list(routes)})

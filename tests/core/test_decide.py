@@ -46,7 +46,12 @@ class Story:
         self.delivery: Delivery = replace(made, sealed=(("doc", "1" * 64),), route=route)
 
     def next(self) -> Step:
-        return decide.next_step(self.delivery, book(), self.now, inquirable=self.inquirable)
+        """The next step; a route that has to be planned again is."""
+        step = decide.next_step(self.delivery, book(), self.now, inquirable=self.inquirable)
+        if not isinstance(step, decide.PlanRoute):
+            return step
+        self.happens(events.RoutePlanned, route=plan_route(self.delivery, book(), self.now, channels=EVERY))
+        return self.next()
 
     def happens(self, event: type[events.Event], **fields: Any) -> None:
         self.delivery = events.apply(self.delivery, event(at=self.now, **fields))
@@ -138,7 +143,7 @@ def test_a_bounce_and_no_address_left() -> None:
 
 
 def test_nothing_to_send_to_is_somebody_s_task() -> None:
-    story = Story(address("phone", basis="found"), address("email", basis="found", id="a2"))
+    story = Story(address("fax"), address("email", basis="found", id="a2"))
     task = story.opens()
     assert (task.kind, task.reason) == ("serve_again", "no address can be used")
 

@@ -168,7 +168,7 @@ def test_every_channel_has_its_tables() -> None:
 
 def test_sending_hours_are_those_of_its_zone() -> None:
     seven = datetime.fromisoformat("2025-06-02T07:00:00-04:00")  # in Shanghai that is 19:00
-    day_time = replace(book("example"), hours=(480, 1260))
+    day_time = replace(book("example"), routing=replace(book("example").routing, hours=book("cn").knobs["K13"]))
     made = delivery(address("email"), at=seven)
     (step,) = plan_route(made, day_time, seven, channels=frozenset({"email"})).steps
     assert step.not_before == datetime.fromisoformat("2025-06-02T08:00:00-04:00")

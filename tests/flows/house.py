@@ -34,8 +34,6 @@ PASSWORD, EMS_KEY, EMS_WORD = "smsc-pw1", base64.b64encode(bytes(range(16))).dec
 SENDER = "1100000000001"
 
 POLICY = {
-    "sending_from_minute": "0",
-    "sending_to_minute": "1440",
     "receipt_wait": "{ default = 2, email = 2, post = 1 }",
     "retry_delays": "[1]",
     "ask_delays": "[1]",
@@ -131,6 +129,10 @@ def config(
         shutil.copytree(PROJECT / "config" / "rules", folder / "rules")
         book = folder / "rules" / "cn" / "rulebook.toml"
         book.write_text(_with_policy(book.read_text(encoding="utf-8")), encoding="utf-8")
+        knobs = folder / "rules" / "cn" / "knobs.toml"
+        always = knobs.read_text(encoding="utf-8").replace('"08:00-21:00"', '"00:00-24:00"')
+        assert always != knobs.read_text(encoding="utf-8")
+        knobs.write_text(always, encoding="utf-8")
     path = folder / f"{name}.toml"
     port = http_port or post.http_port
     values = _values(post, data, nats, journal, port) | {"self_made": str(self_made).lower()}

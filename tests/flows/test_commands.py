@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import socket
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -127,6 +128,20 @@ def test_a_route_needs_no_service() -> None:
     step = routes["r3"]["steps"][0]
     assert set(step) == {"address", "channel", "not_before", "wait", "reason", "grounds"}
     assert step["not_before"] == "2025-09-16T09:30:00+08:00"
+
+
+def test_the_service_answers_with_the_same_routes(local: Local) -> None:
+    said = songda("route", CASE, "--config", local.config, **local.env)
+    token = f"case-system.{(Path(local.env['SONGDA_DATA']) / 'client-secret').read_text().strip()}"
+    request = urllib.request.Request(  # noqa: S310 — our own service on loopback
+        f"{local.to[1]}/v1/routes",
+        data=CASE.read_bytes(),
+        headers={"Authorization": f"Bearer {token}", "Content-Type": "application/cloudevents+json"},
+    )
+    with urllib.request.urlopen(request, timeout=20) as reply:  # noqa: S310
+        told = json.load(reply)["routes"]
+    assert told == [json.loads(line) for line in said.stdout.splitlines()]
+    assert [set(route) for route in told] == [{"recipient", "steps", "rejected"}] * 5
 
 
 def test_a_route_for_no_submission_lists_every_fault(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from delivery.core.events import KINDS
 from delivery.core.model import State
+from delivery.core.routing import SENTENCES
 from delivery.core.tasks import PERSON
 from delivery.web.pages import Text, catalogue
 from delivery.web.sayings import said, task_reason
@@ -50,6 +51,14 @@ def test_chinese_clerks_read_the_reasons_of_routes_and_tasks_in_chinese() -> Non
     rules = book()
     for sentence in (rung.reason for rung in rules.ladder):
         assert said(sentence, rules, text) != sentence
+    assert {task for rung in rules.ladder if (task := rung.task)} <= set(text.catalogue["task"])
+    for sentence, chinese in SENTENCES.values():
+        told = sentence.format(latest="2025-09-30 09:00", channel="fax")
+        expected = chinese.format(latest="2025-09-30 09:00", channel="fax")
+        assert said(told, rules, text) == expected
+        rung = rules.ladder[0]
+        assert said(f"{rung.reason}; {told}; {told}", rules, text) == f"{rung.reason_zh}；{expected}；{expected}"
+        assert said(f"{rung.reason}; something new", rules, text) == f"{rung.reason_zh}；something new"
     rule = rules.rules[0]
     assert said(rule.says, rules, text) == rule.says_zh
     assert said(f"d1: {rule.says}", rules, text) == f"d1：{rule.says_zh}"
