@@ -26,23 +26,25 @@ def _answers(delivery: Delivery, step: RouteStep) -> list[str]:
 
 
 def done_with(here: Situation, step: RouteStep) -> bool:
-    """Facts show what came of it; or a person gave it up, or closed its task without a fact; while it is under way,
-    twice: after the first time it is waited for.
-    """
-    outcomes = {outcome for address, _, outcome in here.tries if address == step.address}
+    """Facts show what came of it; or a person gave it up, or closed its task: without a fact, or after waiting."""
+    outcomes = _outcomes(here, step)
     answers = _answers(here.delivery, step)
     if Outcome.PENDING in outcomes:
-        return "give_up" in answers or len(answers) > 1
+        return "give_up" in answers or (bool(answers) and resting(here, step) is None)
     return bool(outcomes or answers)
 
 
 def resting(here: Situation, step: RouteStep) -> datetime | None:
-    """Until when what a person has begun is waited for; None: not begun, not said to be, or waited for long enough."""
-    mine = [fact.at for fact in here.facts if fact.address == step.address]
-    if not mine or not _answers(here.delivery, step):
+    """Until when what a person has begun is waited for; None: nothing has, or for long enough."""
+    if Outcome.PENDING not in _outcomes(here, step):
         return None
-    until = max(mine) + timedelta(seconds=step.wait)
+    told = max(fact.at for fact in here.facts if fact.address == step.address)
+    until = told + timedelta(seconds=step.wait)
     return until if until > here.now else None
+
+
+def _outcomes(here: Situation, step: RouteStep) -> set[Outcome]:
+    return {outcome for address, _, outcome in here.tries if address == step.address}
 
 
 def beside_live(here: Situation) -> bool:
