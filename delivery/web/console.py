@@ -17,7 +17,7 @@ from delivery.core.events import SECOND_PERSON
 from delivery.core.model import Delivery, Effect, Outcome, State, Task
 from delivery.core.second_person import proposal_of
 from delivery.core.words import OUTCOMES
-from delivery.web import decisions, exhibits, fact_page, sessions, slip_page, unplaced
+from delivery.web import decisions, exhibits, fact_page, notice_page, sessions, slip_page, unplaced
 from delivery.web.fact_words import fact_details, place_words
 from delivery.web.pages import CourtCard, see_other, static_routes
 from delivery.web.sayings import said, task_reason
@@ -59,6 +59,7 @@ def routes(console: Console) -> list[web.RouteDef]:
         page(one + "/slip", slip_page.ask),
         post_file(one + "/slip", slip_page.enter),
         *fact_page.routes(page, post_file),
+        page(one + "/notice", notice_page.ask),
         page("/console/{rest:.*}", _nowhere),
     ]
 

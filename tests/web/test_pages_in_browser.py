@@ -283,6 +283,8 @@ async def test_a_clerk_records_a_fact(stage: Stage, page: Page, shoot: Shoot) ->
     await page.click("form[action$=direct_signed] button")
     await page.wait_for_url(f"**/deliveries/{delivery}")
     assert await stage.facts(delivery) == ["signed"]
+    await page.goto(f"/console/deliveries/{delivery}/notice")
+    await shoot(page, "console-notice")
 
 
 async def test_in_the_dark(stage: Stage, browser: Browser) -> None:
