@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from delivery.core.findings.post import receiver
 from delivery.core.model import Fact
 from delivery.core.trial import Found, Trial, Value, When, finding, moment, proof
@@ -64,7 +62,13 @@ def _replied(trial: Trial) -> Found:
 
 def _reply(trial: Trial) -> Fact | None:
     """An answer that acknowledges receipt; a signature given on an electronic address is one (OLR 31(2)(i))."""
-    return trial.first("replied", "signed")
+    return next(iter(_since_annulled(trial, "replied", "signed")), None)
+
+
+def _since_annulled(trial: Trial, *kinds: str) -> tuple[Fact, ...]:
+    """What came before an objection was upheld no longer counts."""
+    annulled = trial.last("annulled")
+    return tuple(fact for fact in trial.all(*kinds) if annulled is None or fact.at > annulled.at)
 
 
 @finding("acted")
@@ -74,13 +78,13 @@ def _acted(trial: Trial) -> Found:
 
 def _act(trial: Trial) -> Fact | None:
     """R10: an act in another matter is neither an answer nor proof of receipt."""
-    return next((fact for fact in trial.all("procedural_act") if fact.matches_document), None)
+    return next((fact for fact in _since_annulled(trial, "procedural_act") if fact.matches_document), None)
 
 
 @finding("answered")
 def _answered(trial: Trial) -> Found:
     """A reply, or an act that fits the document."""
-    return proof(_earliest([_reply(trial), _act(trial)]))
+    return proof(_earliest(_reply(trial), _act(trial)))
 
 
 @finding("arrival_proved")
@@ -91,9 +95,7 @@ def _arrival_proved(trial: Trial) -> Found:
 @finding("annulled")
 def _annulled(trial: Trial) -> Found:
     """The objection was upheld, and the recipient has not answered since."""
-    annulled = trial.last("annulled")
-    answer = _earliest([_reply(trial), _act(trial)], after=annulled)
-    return proof(annulled) if annulled and not answer else Found(False)
+    return Found(False) if _reply(trial) or _act(trial) else proof(trial.last("annulled"))
 
 
 @finding("annulled_for_theft")
@@ -108,9 +110,8 @@ def _would_be(trial: Trial) -> Found:
     return Found(str(effect.outcome) if effect and effect.outcome.dated else "undated")
 
 
-def _earliest(facts: Iterable[Fact | None], after: Fact | None = None) -> Fact | None:
-    known = [fact for fact in facts if fact and (after is None or fact.at > after.at)]
-    return min(known, key=lambda fact: fact.at, default=None)
+def _earliest(*facts: Fact | None) -> Fact | None:
+    return min((fact for fact in facts if fact), key=lambda fact: fact.at, default=None)
 
 
 @finding("signed_by_all")
@@ -206,9 +207,7 @@ def _reading(trial: Trial) -> Fact | None:
 
 @moment("replied")
 def _replying(trial: Trial) -> Fact | None:
-    annulled = trial.last("annulled")
-    replies = trial.all("replied", "signed")
-    return _earliest(replies, after=annulled) or _reply(trial)
+    return _reply(trial)
 
 
 @moment("acted")
@@ -218,7 +217,7 @@ def _acting(trial: Trial) -> Fact | None:
 
 @moment("answered")
 def _answering(trial: Trial) -> Fact | None:
-    return _earliest([_reply(trial), _act(trial)])
+    return _earliest(_reply(trial), _act(trial))
 
 
 @moment("call")
