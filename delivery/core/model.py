@@ -294,9 +294,12 @@ class RouteStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RejectedAddress:
+    """`next`: what the law says has to happen instead, in words of the scenario format."""
+
     address: str
     reason: str
     grounds: tuple[str, ...] = ()
+    next: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -119,8 +119,11 @@ def waits(here: Situation) -> Iterator[tuple[Attempt, datetime]]:
 
 
 def _has_result(here: Situation, attempt: Attempt) -> bool:
+    """A report says how it ended; or whatever comes of it serves nobody any more: that is not waited for."""
     mine = (attempt.address, attempt.number)
-    return any(fact.kind in RESULTS and (fact.address, fact.attempt) == mine for fact in here.facts)
+    outcomes = {outcome for address, number, outcome in here.tries if (address, number) == mine}
+    useless = bool(outcomes) and outcomes <= {Outcome.NOT_SERVED, Outcome.FORBIDDEN}
+    return useless or any(fact.kind in RESULTS and (fact.address, fact.attempt) == mine for fact in here.facts)
 
 
 def _wait_at(here: Situation, address: str) -> timedelta:

@@ -56,10 +56,11 @@ SENTENCES = {
 
 @dataclass(frozen=True, slots=True)
 class Why:
-    """A sentence, and the grounds it rests on."""
+    """A sentence, and the grounds it rests on. `next`: what has to happen instead."""
 
     says: str
     grounds: tuple[str, ...] = ()
+    next: str | None = None
 
     def __add__(self, other: Why) -> Why:
         together = tuple(dict.fromkeys((*self.grounds, *other.grounds)))
@@ -133,7 +134,7 @@ def _changes(question: Question) -> dict[str, str]:
 
 
 def _rejected(address: str, why: Why) -> RejectedAddress:
-    return RejectedAddress(address=address, reason=why.says, grounds=why.grounds)
+    return RejectedAddress(address=address, reason=why.says, grounds=why.grounds, next=why.next)
 
 
 def _refusal(plan: _Plan, address: Address) -> Why | None:
@@ -148,7 +149,7 @@ def _refusal(plan: _Plan, address: Address) -> Why | None:
             return plan.why("no_rule")
         effect = judged.effect
         if effect.outcome is not Outcome.PENDING:
-            return Why(f"{document}: {effect.explanation}", effect.grounds)
+            return Why(f"{document}: {effect.explanation}", effect.grounds, effect.next)
     return None
 
 

@@ -307,8 +307,17 @@ def _last_resort(here: Situation) -> Iterator[Task]:
     """No address left, nothing under way, nothing decided: never without an owner (design.md §5.8)."""
     if is_final(here.effects) or under_way(here) or goes_on(here) or patience_ends(here) or any(waits(here)):
         return
-    reason = "no address is left to try" if here.delivery.attempts else "no address can be used"
-    yield _task(here, "serve_again", "exhausted", reason, attempt=_last_attempt(here.delivery))
+    tried = bool(here.delivery.attempts)
+    reason = "no address is left to try" if tried else "no address can be used"
+    kind = "serve_again" if tried else _instead(here)
+    yield _task(here, kind, "exhausted", reason, attempt=_last_attempt(here.delivery))
+
+
+def _instead(here: Situation) -> str:
+    """Where the law names one thing to do instead of all addresses (serve the guardian, a judge decides): that."""
+    found = {one.next for one in here.planned.rejected}
+    kind = found.pop() if len(found) == 1 else None
+    return kind if kind in PERSON else "serve_again"
 
 
 def _last_attempt(delivery: Delivery) -> str | None:
