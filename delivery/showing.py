@@ -24,7 +24,7 @@ from delivery.settings import Settings, SettingsWrong
 from delivery.terminal import table
 from delivery.web.answers import delivery_json, effect_view, events_json
 from delivery.web.pages import Language, Text, catalogue
-from delivery.web.timeline import Line, outcome_word, timeline
+from delivery.web.timeline import Line, outcome_word, steps, timeline
 
 NOT_THERE = 1
 TO_MEND = 2
@@ -84,7 +84,7 @@ def _sheet(
     recipient = delivery.recipient
     yield f"{delivery.case.number}  {recipient.name}  {delivery.id}  {text.word('state', str(effect['state']))}"
     yield ""
-    yield from table(HEAD[text.language], [_row(line, text) for line in timeline(history, book, text)])
+    yield from table(HEAD[text.language], [_row(line, text) for line in timeline(steps(history, book), book, text)])
     yield ""
     for document in effect["documents"]:
         yield from _effect(delivery, document, text)

@@ -5,24 +5,24 @@ A clerk sees one court. What belongs to another does not exist (404), and every 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 from aiohttp import web
 
 from delivery.core.decide import state_of
-from delivery.core.effect import document_effects
 from delivery.core.events import SECOND_PERSON
-from delivery.core.model import Delivery, Effect, Outcome, State, Task
+from delivery.core.model import Delivery, Outcome, State, Task
 from delivery.core.second_person import proposal_of
 from delivery.core.words import OUTCOMES
 from delivery.web import decisions, exhibits, fact_page, notice_page, sessions, slip_page, unplaced
 from delivery.web.fact_words import fact_details, place_words
 from delivery.web.pages import CourtCard, see_other, static_routes
+from delivery.web.reasons import about, reasoned
 from delivery.web.sayings import said, task_reason
 from delivery.web.sessions import Answer, Console, Desk, FormAnswer, signed_in, signed_in_form
-from delivery.web.timeline import address_words, fact_word, outcome_word, pick, timeline
+from delivery.web.timeline import address_words, changes, fact_word, outcome_word, pick, steps, timeline
 
 __all__ = ["Console", "CourtCard", "routes"]
 
@@ -114,13 +114,17 @@ async def _delivery(desk: Desk) -> web.Response:
         return desk.problem("unknown", 404)
     await exhibits.looked(desk, "delivery", delivery)
     now = desk.console.clock.now()
-    history = await desk.console.journal.load(delivery.id)
+    book, text = desk.console.book, desk.text
+    taken = steps(await desk.console.journal.load(delivery.id), book)
+    found = reasoned(delivery, book, now, text)
     return desk.page(
         "delivery",
         delivery=delivery,
         state=state_of(delivery),
-        effects=_grouped(delivery, document_effects(delivery, desk.console.book, now)),
-        lines=timeline(history, desk.console.book, desk.text)[::-1],
+        effects=found,
+        asked=lambda task: about(task, found),
+        changes=lambda document: changes(taken, document, text),
+        lines=timeline(taken, book, text)[::-1],
         now=now,
         has_letters=bool(slip_page.letters(delivery)),
         choices=lambda task: decisions.open_to(delivery, task, desk.clerk.name),
@@ -131,19 +135,6 @@ async def _delivery(desk: Desk) -> web.Response:
         place_words=lambda fact: place_words(fact, delivery, desk.text),
         **_words(desk),
     )
-
-
-def _grouped(delivery: Delivery, effects: Sequence[tuple[str, Effect]]) -> list[tuple[Effect, list[str]]]:
-    """Documents that share an effect, by their titles: most deliveries have one answer for all."""
-    titles = {document.id: document.title for document in delivery.documents}
-    groups: list[tuple[Effect, list[str]]] = []
-    for document, effect in effects:
-        same = next((group for known, group in groups if known == effect), None)
-        if same is None:
-            groups.append((effect, [titles[document]]))
-        else:
-            same.append(titles[document])
-    return groups
 
 
 def _words(desk: Desk) -> dict[str, Any]:

@@ -39,15 +39,69 @@ class Line:
     evidence: str = ""
 
 
-def timeline(history: Sequence[Recorded], book: Rulebook, text: Text) -> list[Line]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One event, the delivery after it, and how its documents stood then."""
+
+    row: Recorded
+    delivery: Delivery
+    effects: tuple[tuple[str, Effect], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A document's date came, moved or fell: what was known from `recorded_at` on, and by which event of `at`."""
+
+    recorded_at: datetime
+    at: datetime
+    effect: Effect
+    title: str
+    tag: str
+    by: str
+
+
+def steps(history: Sequence[Recorded], book: Rulebook) -> list[Step]:
     """Oldest first. Raises ValueError for a history that does not begin with `Accepted`."""
+    return [
+        Step(row=row, delivery=delivery, effects=document_effects(delivery, book, row.recorded_at))
+        for row, delivery in _states(history)
+    ]
+
+
+def timeline(taken: Sequence[Step], book: Rulebook, text: Text) -> list[Line]:
+    """Oldest first."""
     lines, before = [], None
-    for row, delivery in _states(history):
-        effective = _last_date(document_effects(delivery, book, row.recorded_at))
-        changed = effective != before or isinstance(row.event, WEIGHTY)
-        lines.append(_line(row, delivery, effective, changed, book, text))
+    for step in taken:
+        effective = _last_date(step.effects)
+        changed = effective != before or isinstance(step.row.event, WEIGHTY)
+        lines.append(_line(step.row, step.delivery, effective, changed, book, text))
         before = effective
     return lines
+
+
+def changes(taken: Sequence[Step], document: str, text: Text) -> list[Change]:
+    """How the date of that document came about, where it did not stay as it was first; else nothing. Oldest first."""
+    found: list[Change] = []
+    before: date | None = None
+    for step in taken:
+        effect = dict(step.effects)[document]
+        if effect.effective_date != before:
+            found.append(_change(step, effect, text))
+        before = effect.effective_date
+    return found if len(found) > 1 else []
+
+
+def _change(step: Step, effect: Effect, text: Text) -> Change:
+    event = step.row.event
+    fact, by = _fact_of(event), getattr(event, "by", "")
+    return Change(
+        recorded_at=step.row.recorded_at,
+        at=fact.at if fact else event.at,
+        effect=effect,
+        title=_title(event, text),
+        tag=fact_word(fact.kind, text) if fact else "",
+        by=by_word(by, text) if by else "",
+    )
 
 
 def _states(history: Iterable[Recorded]) -> Iterator[tuple[Recorded, Delivery]]:

@@ -16,6 +16,7 @@ from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 from delivery.core.effect import document_effects
 from delivery.core.model import Fact, Person
 from delivery.core.ports import RawReceipt
+from delivery.core.second_person import decide_proposal
 from tests.core.world import book
 from tests.servers import PROJECT
 from tests.web.papers import PICTURE
@@ -285,6 +286,35 @@ async def test_a_clerk_records_a_fact(stage: Stage, page: Page, shoot: Shoot) ->
     assert await stage.facts(delivery) == ["signed"]
     await page.goto(f"/console/deliveries/{delivery}/notice")
     await shoot(page, "console-notice")
+
+
+async def test_a_changed_date_waits_for_a_second_person(stage: Stage, page: Page, shoot: Shoot) -> None:
+    delivery = await stage.delivery(person(), types=("judgment", "summons"))
+    attempt = await stage.send(delivery, "a2")
+    stage.clock.move(days=1)
+    arrived = Fact(kind="arrived", at=stage.clock.now(), address="a2", key="dsn", by=None)
+    await stage.raw_receipt(attempt, arrived, code="250", words="delivered to mailbox")
+    await stage.conclude(delivery)
+    await _sign_in(page)
+    await page.goto(f"/console/deliveries/{delivery}/facts/counter_signed")
+    await page.fill("#at", "2025-09-16T10:00")
+    await page.select_option("#place", "new")
+    await page.fill("#value", "立案大厅")
+    await page.select_option("[id='signed.by.relation']", "self")
+    await page.fill("#reason", "送达回证")
+    await page.set_input_files("#evidence", {"name": "return.png", "mimeType": "image/png", "buffer": PICTURE})
+    await page.click("form[action$=counter_signed] button")
+    await page.locator("#tasks").wait_for()
+    await shoot(page, "console-second-person-own")
+    ((proposal,),) = ((await stage.journal.delivery(delivery)).proposals,)
+    ((task,),) = ((await stage.journal.delivery(delivery)).tasks,)
+    told = await stage.journal.delivery(delivery)
+    confirmed = decide_proposal(told, task, decision="confirm", by="judge", reason="已核对", now=stage.clock.now())
+    await stage.tell(delivery, *confirmed)
+    assert proposal.moves
+    await page.goto(f"/console/deliveries/{delivery}")
+    await page.locator("summary", has_text="为什么").or_(page.locator("summary", has_text="Why")).first.click()
+    await shoot(page, "console-revised")
 
 
 async def test_in_the_dark(stage: Stage, browser: Browser) -> None:

@@ -7,11 +7,14 @@ import re
 import pytest
 
 from delivery.core.events import KINDS
-from delivery.core.model import State
+from delivery.core.model import Outcome, State
 from delivery.core.routing import SENTENCES
 from delivery.core.tasks import PERSON
+from delivery.core.trial import FINDINGS
 from delivery.web.pages import Text, catalogue
+from delivery.web.reasons import value_words
 from delivery.web.sayings import said, task_reason
+from delivery.web.sessions import console_words
 from tests.core.world import book
 from tests.servers import PROJECT
 
@@ -20,7 +23,7 @@ NAMES = ("recipient", "console")
 KEY = re.compile(r'text\(\s*"([a-z_]+\.[a-z0-9_]+)"(?! \+)')
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, "facts"])
 def test_every_text_has_both_languages_with_the_same_blanks(name: str) -> None:
     for section, texts in catalogue(name).items():
         for key, (chinese, english) in texts.items():
@@ -44,6 +47,16 @@ def test_the_console_has_a_word_for_every_state_event_and_next_step() -> None:
     assert {state.value for state in State} <= set(words["state"])
     assert set(KINDS) <= set(words["event"])
     assert set(PERSON) <= set(words["task"])
+
+
+def test_clerks_have_words_for_all_that_the_rules_ask_and_find() -> None:
+    text = Text("zh", console_words())
+    assert {*FINDINGS} == {*text.catalogue["finding"]}
+    assert {*book().terms} <= {*text.catalogue["term"]}
+    assert {outcome.value for outcome in Outcome} == {*text.catalogue["means"]}
+    for name, (values, _) in FINDINGS.items():
+        for value in values:
+            assert value_words(name, value, text) != value, f"{name} = {value}"
 
 
 def test_chinese_clerks_read_the_reasons_of_routes_and_tasks_in_chinese() -> None:
