@@ -120,6 +120,7 @@ def company() -> Json:
         "kind": "entity",
         "name": "青禾（示范）科技有限公司",
         "id_number": CREDIT_CODE,
+        "foreign_law": {"e_service": "silent", "mail": "allowed"},
         "addresses": [{"id": "a1", "channel": "post", "basis": "registered", "value": postal()}],
     }
 
@@ -247,6 +248,7 @@ WORDS = (
     f"{CONSENT}/basis",
     f"{ONE}/representatives/0/kind",
     f"{ONE}/representatives/1/receipt_authority",
+    *(f"{DATA}/recipients/1/foreign_law/{name}" for name in ("e_service", "mail")),
 )
 
 INSTANTS = (
@@ -341,6 +343,7 @@ UNKNOWN = (
     EMAIL,
     f"{POST}/value",
     f"{ONE}/representatives/0",
+    f"{DATA}/recipients/1/foreign_law",
 )
 LISTS = {
     f"{DATA}/documents": (1, 100),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from delivery.core import numbers
 from delivery.core import vocabulary as words
 from delivery.core.fields import NEVER, Fields, note_repeats
-from delivery.core.model import Address, Consent, PostalAddress, Recipient, Representative, Standing
+from delivery.core.model import Address, Consent, ForeignLaw, PostalAddress, Recipient, Representative, Standing
 
 MOST_RECIPIENTS = 1000
 MOST_CONSENTS = 50
@@ -46,6 +46,7 @@ def read_recipient(fields: Fields, scripts: ScriptPolicy) -> Recipient:
         consents=read_consents(fields),
         addresses=_read_addresses(fields, holders, scripts),
         representatives=representatives,
+        foreign_law=read_foreign_law(fields),
     )
     fields.unknown()
     return recipient
@@ -72,6 +73,19 @@ def read_standing(fields: Fields) -> Standing:
     standing = Standing(kind=given.word("kind", words.STANDINGS), since=given.instant("since", required=False))
     given.unknown()
     return standing
+
+
+def read_foreign_law(fields: Fields, *, required: bool = False) -> ForeignLaw:
+    """What the recipient's state says of service from abroad."""
+    given = fields.object("foreign_law", required=required)
+    if given is None:
+        return ForeignLaw()
+    law = ForeignLaw(
+        e_service=given.optional_word("e_service", ("allowed", "silent", "forbidden")),
+        mail=given.optional_word("mail", ("allowed", "forbidden")),
+    )
+    given.unknown()
+    return law
 
 
 def read_consents(fields: Fields) -> tuple[Consent, ...]:

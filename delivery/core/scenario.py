@@ -11,9 +11,9 @@ from typing import Any
 from delivery.core import vocabulary as words
 from delivery.core.facts import Around, read_fact
 from delivery.core.fields import NEVER, Fault, Faults, Fields, note_repeats
-from delivery.core.model import Address, Case, Document, Fact, ForeignLaw, Recipient
+from delivery.core.model import Address, Case, Document, Fact, Recipient
 from delivery.core.question import Question
-from delivery.core.recipients import read_consents, read_representatives, read_standing
+from delivery.core.recipients import read_consents, read_foreign_law, read_representatives, read_standing
 from delivery.core.standing import merged
 
 RULEBOOK = re.compile(r"[a-z][a-z0-9_-]{0,39}", re.ASCII)
@@ -124,19 +124,6 @@ def _recipient(fields: Fields) -> Recipient:
     note_repeats(parts, [address.id for address in recipient.addresses])
     given.unknown()
     return recipient
-
-
-def read_foreign_law(fields: Fields, *, required: bool = False) -> ForeignLaw:
-    """What the recipient's state says of service from abroad."""
-    given = fields.object("foreign_law", required=required)
-    if given is None:
-        return ForeignLaw()
-    law = ForeignLaw(
-        e_service=given.optional_word("e_service", ("allowed", "silent", "forbidden")),
-        mail=given.optional_word("mail", ("allowed", "forbidden")),
-    )
-    given.unknown()
-    return law
 
 
 def _address(fields: Fields, holders: tuple[str, ...]) -> Address:

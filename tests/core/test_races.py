@@ -5,7 +5,7 @@ Each race is told to the service while it works, through `next_step`, and judged
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -87,7 +87,7 @@ class Race:
     grounds: frozenset[str] = frozenset()
     asked: tuple[str, ...] = ()
     planned: int
-    left_out: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    left_out: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 SERVED, NOT_SERVED, PENDING = Outcome.SERVED, Outcome.NOT_SERVED, Outcome.PENDING

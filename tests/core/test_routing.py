@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from delivery.core import rulebook
 from delivery.core import vocabulary as words
 from delivery.core.effect import CHINA
-from delivery.core.ladder import Ladder
+from delivery.core.ladder import Ladder, RouteRule
 from delivery.core.model import (
     Address,
     Consent,
@@ -538,7 +538,7 @@ def test_no_rung_comes_after_a_later_one_but_for_want_of_time(where: tuple[Addre
 SECOND = timedelta(seconds=1)
 
 
-def _rung(ladder: tuple[Any, ...], reason: str) -> int:
+def _rung(ladder: tuple[RouteRule, ...], reason: str) -> int:
     return next(n for n, rung in enumerate(ladder) if reason == rung.reason or reason.startswith(f"{rung.reason}; "))
 
 

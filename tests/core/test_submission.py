@@ -105,17 +105,23 @@ def test_everything_filed_arrives() -> None:
     assert isinstance(post.value, PostalAddress)
     assert (post.value.postcode, post.fault, post.warning_on_record) == ("100000", "withheld", True)
     assert person.representatives[1].named_receiver
+    law = good(filing()).accepted[1].recipient.foreign_law
+    assert (law.e_service, law.mail) == ("silent", "allowed")
+
+
+OPTIONAL = ("domicile", "standing", "foreign_law", "consents", "representatives")
+"""What a recipient may leave out."""
 
 
 def test_absent_and_null_read_alike() -> None:
     event = filing()
     for where in (event, event["data"]["case"], event["data"]["recipients"][1]):
-        for name in ("time", "datacontenttype", "court", "domicile", "standing", "consents", "representatives"):
+        for name in (*OPTIONAL, "time", "datacontenttype", "court"):
             where[name] = None
     del event["data"]["recipients"][1]["consents"], event["data"]["case"]["court"]
-    for name in ("court", "domicile", "standing", "consents", "representatives"):
+    for name in (*OPTIONAL, "court"):
         event.pop(name, None)
-    for name in ("time", "datacontenttype", "domicile", "standing", "consents", "representatives"):
+    for name in (*OPTIONAL, "time", "datacontenttype"):
         event["data"]["case"].pop(name, None)
     for name in ("time", "datacontenttype", "court"):
         event["data"]["recipients"][1].pop(name, None)
