@@ -262,8 +262,10 @@ def outcome_word(outcome: str, text: Text) -> str:
 
 def address_words(address: Address, text: Text) -> str:
     """Which way, to where, on which basis. A clerk of the court may see where its letters go."""
-    way = pick(words.CHANNELS, address.channel, text)
-    return f"{way} · {address.value} · {pick(words.BASES, address.basis, text)}"
+    parts = [pick(words.CHANNELS, address.channel, text), str(address.value)]
+    if address.basis != "none":  # a place where something was done, and nobody's address
+        parts.append(pick(words.BASES, address.basis, text))
+    return " · ".join(parts)
 
 
 def person_words(person: Person, text: Text) -> str:

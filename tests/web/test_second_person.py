@@ -9,9 +9,10 @@ from datetime import date
 from aiohttp import FormData
 
 from delivery.core import events
-from delivery.core.decide import next_step
+from delivery.core.decide import CloseTask, next_step
 from delivery.core.effect import document_effects
-from delivery.core.model import Fact, Outcome
+from delivery.core.model import Fact, Outcome, Proposal
+from delivery.core.tasks import task_about
 from tests.core.world import book
 from tests.web.browsing import Page, Visitor
 from tests.web.papers import PICTURE
@@ -215,3 +216,36 @@ async def test_a_late_slip_that_moves_a_date_waits_too(stage: Stage) -> None:
         after = await visitor.post(page.path, sent)
     assert after.says("改变送达日期须他人确认")
     assert (await stage.journal.delivery(delivery)).facts == ()
+
+
+async def test_a_presumption_that_nobody_confirmed_has_no_date_that_stands(stage: Stage) -> None:
+    delivery = await stage.delivery(person(), types=("summons",))
+    attempt = await stage.send(delivery)
+    stage.clock.move(days=1)
+    await stage.read_by_self(delivery, attempt)
+    assert await day(stage, delivery) == date(2025, 9, 17)
+    async with Visitor(stage) as visitor:
+        await visitor.sign_in()
+        await enter(visitor, delivery)
+    told = await stage.journal.delivery(delivery)
+    assert ([fact.kind for fact in told.facts], told.proposals) == (["read", "signed"], ())
+    assert await day(stage, delivery) == date(2025, 9, 16)
+
+
+async def test_a_decision_that_waits_falls_with_its_task(stage: Stage) -> None:
+    delivery = await served(stage)
+    objection = await stage.open_task(delivery, "objection", "gone", owner="judge")
+    moves = (("d1", date(2025, 9, 17), None),)
+    waiting = Proposal(id="p1", by="judge", reason="x", task=objection, decision="confirm", moves=moves)
+    told = await stage.tell(delivery, events.FactProposed(at=stage.clock.now(), proposal=waiting))
+    about = task_about(waiting, told, book(), stage.clock.now())
+    told = await stage.tell(delivery, events.TaskOpened(at=stage.clock.now(), task=about))
+    closed: list[str] = []
+    while isinstance(step := next_step(told, book(), stage.clock.now(), inquirable=frozenset()), CloseTask):
+        closed.append(step.task)
+        overtaken = events.TaskClosed(
+            at=stage.clock.now(), task=step.task, decision="overtaken", by="songda", reason=""
+        )
+        told = await stage.tell(delivery, overtaken)
+    assert closed == [objection, about.id]
+    assert (told.tasks, told.proposals) == ((), ())
