@@ -16,6 +16,7 @@ from delivery.core.events import TAKING_BACK
 from delivery.core.model import Attempt, Delivery, Effect, State, Task, attempt_id
 from delivery.core.paper import PAPER, address_for_paper, to_be_sent
 from delivery.core.progress import (
+    REMINDER,
     Situation,
     again,
     deferred,
@@ -24,6 +25,7 @@ from delivery.core.progress import (
     on_hold,
     outdated,
     patience_ends,
+    reminders,
     situation,
     untried,
     waits,
@@ -318,11 +320,29 @@ def _sending(here: Situation) -> Step:
             return ElapseWait(attempt=attempt.id)
     if address := again(here):
         return _not_before(here, _send(here, address), here.now)
+    if reminder := _reminder(here, waiting):
+        return reminder
     step = None if on_hold(here) else untried(here)
     if step is None or step.task or (waiting and not step.beside):
         rests = resting(here, step) if step and step.task else None
-        return Wait(until=_earliest(here.now, [patience_ends(here), rests, *(until for _, until in waiting)]))
+        ends = [
+            patience_ends(here),
+            rests,
+            *(until for _, until in waiting),
+            *(at for _, at in reminders(here, waiting)),
+        ]
+        return Wait(until=_earliest(here.now, ends))
     return _not_before(here, _send(here, step.address), step.not_before)
+
+
+def _reminder(here: Situation, waiting: list[tuple[Attempt, datetime]]) -> Step | None:
+    """OLR 32: a prompt to who has not answered; it serves nothing, and its success or failure decides nothing."""
+    due = (attempt for attempt, at in reminders(here, waiting) if at <= here.now)
+    attempt = next(due, None)
+    if attempt is None:
+        return None
+    send = _not_before(here, _send(here, attempt.address, REMINDER), here.now)
+    return send if isinstance(send, Send) else None
 
 
 def _retry(attempt: Attempt) -> Send:

@@ -37,7 +37,8 @@ class RouteRule:
     """One rung of the ladder: whom it is for (None: anybody), how long it is given (`wait`, seconds), and why.
 
     `after`: only where the route has an electronic address of that class. `task`: a person takes it, and is asked by a
-    task of that kind. `alone`: not while an attempt at an address the recipient gave is alive.
+    task of that kind. `alone`: not while an attempt at an address the recipient gave is alive. `remind_after`: seconds
+    without an answer until a reminder; 0: none.
     """
 
     media: str
@@ -48,6 +49,7 @@ class RouteRule:
     wait: int
     parallel: str
     alone: bool
+    remind_after: int
     task: str | None
     reason: str
     reason_zh: str
@@ -179,6 +181,7 @@ def _rung(row: Fields) -> RouteRule:
         wait=0 if row.get("wait") is None else row.number("wait", least=0, most=LONGEST_WAIT, default=0),
         parallel=row.word("parallel", PARALLEL, "never"),
         alone=row.flag("alone"),
+        remind_after=row.number("remind_after", least=0, most=LONGEST_WAIT, default=0),
         task=row.optional_word("task", TASKS),
         **_why(row),
     )

@@ -278,7 +278,8 @@ class RouteStep:
     """One address to try. `wait`: seconds that the court's policy waits for a result before the next step.
 
     `task`: a person takes it, asked by a task of that kind. `beside`: begun without waiting for the step before it.
-    `alone`: not while an attempt at an address that the recipient gave is alive.
+    `alone`: not while an attempt at an address that the recipient gave is alive. `remind_after`: seconds without an
+    answer until a reminder, which serves nothing (OLR 32); 0: none.
     """
 
     address: str
@@ -290,6 +291,7 @@ class RouteStep:
     task: str | None = None
     beside: bool = False
     alone: bool = False
+    remind_after: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ Asked by decide.py and tasks.py; nothing is decided here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -15,6 +15,9 @@ from delivery.core.model import Attempt, Delivery, Effect, Fact, Outcome, Route,
 from delivery.core.routing import plan_route
 from delivery.core.rulebook import Rulebook
 from delivery.core.standing import all_attempts, standing_facts
+
+REMINDER = "reminder"
+"""The role of an attempt that prompts and serves nothing (OLR 32)."""
 
 RESULTS = frozenset({"bounced", "wait_elapsed", "returned", "signed", "replied", "annulled", "lost"})
 """Facts that end the waiting for an attempt, one way or the other."""
@@ -147,12 +150,25 @@ def patience_ends(here: Situation) -> datetime | None:
     return ends if ends and ends > here.now else None
 
 
+def reminders(here: Situation, waiting: Iterable[tuple[Attempt, datetime]]) -> Iterator[tuple[Attempt, datetime]]:
+    """The attempts that nobody has answered, each with the moment a reminder is due; one reminder each."""
+    steps = here.delivery.route.steps if here.delivery.route and not on_hold(here) else ()
+    for attempt, _ in waiting:
+        step = next((step for step in steps if step.address == attempt.address), None)
+        reminded = any(
+            other.role == REMINDER and other.address == attempt.address and other.number > attempt.number
+            for other in here.delivery.attempts
+        )
+        if step and step.remind_after and attempt.answered_at and not reminded:
+            yield attempt, attempt.answered_at + timedelta(seconds=step.remind_after)
+
+
 def again(here: Situation) -> str | None:
     """The address where a clerk decided to send once more, unless that has been done since."""
-    last = {attempt.address: attempt.id for attempt in here.delivery.attempts}
+    last = {attempt.address: attempt.id for attempt in here.delivery.attempts if attempt.role == "service"}
     for task, decision in reversed(here.delivery.closed_tasks):
         attempt = here.delivery.attempt(task.attempt or "")
-        if decision == "send_again" and attempt and last[attempt.address] == attempt.id:
+        if decision == "send_again" and attempt and last.get(attempt.address) == attempt.id:
             return None if forbidden(here, attempt.address) else attempt.address
     return None
 

@@ -223,6 +223,7 @@ def _step(choice: _Choice, why: Why, *, beside: bool) -> RouteStep:
         channel=choice.address.channel,
         not_before=choice.not_before,
         wait=choice.rung.wait,
+        remind_after=choice.rung.remind_after,
         reason=why.says,
         grounds=why.grounds,
         task=choice.rung.task,

@@ -7,7 +7,7 @@ names what nobody knows does not load: `RulebookBroken` lists every fault with i
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from itertools import chain
 from types import MappingProxyType
@@ -104,9 +104,17 @@ class Rulebook:
         """The rungs, in the order of trying."""
         return self.routing.rungs
 
+    by_table: Mapping[str, tuple[Rule, ...]] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        tables: dict[str, list[Rule]] = {}
+        for rule in self.rules:
+            tables.setdefault(rule.table, []).append(rule)
+        object.__setattr__(self, "by_table", {name: tuple(rules) for name, rules in tables.items()})
+
     def table(self, name: str, day: date) -> Iterable[Rule]:
         """The rows of a table that were in force on that day, in their order."""
-        return (rule for rule in self.rules if rule.table == name and rule.in_force(day))
+        return (rule for rule in self.by_table.get(name, ()) if rule.in_force(day))
 
     def terms_act(self, term: str) -> str:
         """What must happen within that term."""

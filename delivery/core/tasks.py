@@ -321,4 +321,4 @@ def _instead(here: Situation) -> str:
 
 
 def _last_attempt(delivery: Delivery) -> str | None:
-    return delivery.attempts[-1].id if delivery.attempts else None
+    return next((attempt.id for attempt in reversed(delivery.attempts) if attempt.role == "service"), None)

@@ -19,6 +19,7 @@ from delivery.core import events
 from delivery.core.decide import Cancel, Inquire, Prove, Seal, Send
 from delivery.core.model import Attempt, Delivery, Document
 from delivery.core.ports import Answer, Channel, Clock, Consignment, Enclosure, Later, Refused, Taken, Unknown
+from delivery.core.progress import REMINDER
 from delivery.core.proof import certificate, certificate_number, known_from
 from delivery.core.rulebook import Rulebook
 from delivery.journal.documents import Documents
@@ -194,7 +195,7 @@ async def consign(bench: Bench, delivery: Delivery, attempt: Attempt) -> Consign
     """Everything the channel needs. A repeat after a crash makes the same link: it is derived from the attempt."""
     address = delivery.recipient.address(attempt.address)
     channel = bench.channels[attempt.channel]
-    link, code = await _link(bench, delivery, attempt) if address.electronic else (None, "")
+    link, code = await _link(bench, delivery, _of_service(delivery, attempt)) if address.electronic else (None, "")
     return Consignment(
         attempt=attempt.id,
         delivery=delivery.id,
@@ -208,9 +209,17 @@ async def consign(bench: Bench, delivery: Delivery, attempt: Attempt) -> Consign
         link=link,
         check_code=code,
         attach=channel.carries_documents and bench.book.class_of(address) in bench.book.attachable,
-        reminder=attempt.role == "reminder",
+        reminder=attempt.role == REMINDER,
         tries=attempt.tries,
     )
+
+
+def _of_service(delivery: Delivery, attempt: Attempt) -> Attempt:
+    """The attempt whose link goes out: a reminder carries that of what it reminds of, so that reading counts there."""
+    if attempt.role != REMINDER:
+        return attempt
+    there = [one for one in delivery.attempts if (one.address, one.role) == (attempt.address, "service")]
+    return there[-1] if there else attempt
 
 
 async def _link(bench: Bench, delivery: Delivery, attempt: Attempt) -> tuple[str, str]:

@@ -465,6 +465,21 @@ def test_news_is_asked_about_once() -> None:
     assert story.rests() == START + 2 * DAYS
 
 
+def test_who_does_not_answer_is_reminded_once_and_a_reminder_serves_nothing() -> None:
+    story = Story(address("sms", "own"), consented=True)
+    story.sent()
+    assert story.rests() == START + DAYS
+    story.later(DAYS)
+    reminder = story.next()
+    assert isinstance(reminder, Send)
+    assert (reminder.attempt, reminder.role) == ("d1.a1.2", "reminder")
+    story.sent()
+    story.told("read", number=2, by=Person(relation="self"))
+    ((_, effect),) = document_effects(story.delivery, book(), story.now)
+    assert (effect.outcome, effect.next) == ("pending", "await_response")
+    assert story.rests() == START + 3 * DAYS
+
+
 def asked_for_paper() -> tuple[Story, Task]:
     story = Story(address("email"), address("post", id="a2"))
     story.sent()
