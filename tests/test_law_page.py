@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -32,8 +33,8 @@ PRINTED, DRAFT, BOTH = blocks("sh")
 
 
 def shell(script: str, folder: Path) -> str:
-    songda = f"{sys.executable} -m delivery"
-    script = script.replace(".venv/bin/songda", songda).replace("songda-data", str(folder))
+    songda = f"{shlex.quote(sys.executable)} -m delivery"
+    script = script.replace(".venv/bin/songda", songda).replace("songda-data", shlex.quote(str(folder)))
     done = subprocess.run(
         ["bash", "-ec", script], cwd=PROJECT, env={**os.environ}, capture_output=True, text=True, check=False
     )

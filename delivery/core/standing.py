@@ -26,8 +26,9 @@ def _sending_facts(delivery: Delivery) -> Iterable[Fact]:
     refused at the door has bounced.
     """
     for attempt in delivery.attempts:
-        yield _of(attempt, "send_planned", attempt.announced_at)
         electronic = delivery.recipient.address(attempt.address).electronic
+        if attempt.answer != "given_up" and (electronic or attempt.answer != "refused"):
+            yield _of(attempt, "send_planned", attempt.announced_at)  # of what came to nothing the plan is no news
         answers = {"taken": "sent", "refused": "bounced"} if electronic else {"taken": "gateway_accepted"}
         if kind := answers.get(attempt.answer):
             yield _of(attempt, kind, attempt.answered_at or attempt.announced_at)
