@@ -156,7 +156,12 @@ class Walk:
 
     def _send(self, step: decide.Send) -> None:
         announced = events.AttemptAnnounced(
-            at=self.now, attempt=step.attempt, address=step.address, channel=step.channel, number=step.number
+            at=self.now,
+            attempt=step.attempt,
+            address=step.address,
+            channel=step.channel,
+            number=step.number,
+            role=step.role,
         )
         self._happens(announced)
         if not self._chance(0.05):  # else we die here, and the record shows a question
