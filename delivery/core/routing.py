@@ -104,6 +104,9 @@ def plan_route(delivery: Delivery, book: Rulebook, now: datetime, *, channels: f
     plan = _plan(delivery, book, now)
     addresses = delivery.recipient.addresses
     refused = {address.id: why for address in addresses if (why := _refusal(plan, address))}
+    for address in addresses:  # before the rungs that come after such an address
+        if address.electronic and address.channel not in channels:
+            refused.setdefault(address.id, plan.why("no_channel", channel=address.channel))
     choices: list[_Choice] = []
     for address, rung in _rungs(plan, [address for address in addresses if address.id not in refused]):
         if rung is None:
