@@ -21,6 +21,7 @@ from delivery.core.progress import (
     again,
     deferred,
     doubt_ends,
+    held_up,
     next_number,
     on_hold,
     outdated,
@@ -322,7 +323,7 @@ def _sending(here: Situation) -> Step:
         return _not_before(here, _send(here, address), here.now)
     if reminder := _reminder(here, waiting):
         return reminder
-    step = None if on_hold(here) else untried(here)
+    step = None if on_hold(here) or held_up(here) else untried(here)
     if step is None or step.task or (waiting and not step.beside):
         rests = resting(here, step) if step and step.task else None
         ends = [

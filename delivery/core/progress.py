@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from delivery.core.byhand import done_with
-from delivery.core.effect import Verdict, is_final, verdicts
+from delivery.core.effect import is_final, verdicts
 from delivery.core.model import Attempt, Delivery, Effect, Fact, Outcome, Route, RouteStep
 from delivery.core.routing import plan_route
 from delivery.core.rulebook import Rulebook
 from delivery.core.standing import all_attempts, standing_facts
+from delivery.core.timely import latest_useful
 
 REMINDER = "reminder"
 """The role of an attempt that prompts and serves nothing (OLR 32)."""
@@ -23,12 +25,12 @@ RESULTS = frozenset({"bounced", "wait_elapsed", "returned", "signed", "replied",
 """Facts that end the waiting for an attempt, one way or the other."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Situation:
     """A delivery at one instant, with what every question about it needs. `coming`: facts whose own time is not yet
-    there (a provider's clock is fast). `turns`: when time alone may change the answer. `planned`: the route as it would
-    be planned now, or, where nothing is to be sent any more, as it was. `tries`: address, number and outcome of each
-    attempt, whoever made it.
+    there (a provider's clock is fast). `turns`: when time alone may change the answer. `latest`: the last moment at
+    which taking effect is of use, where it has not. `tries`: address, number and outcome of each attempt, also of those
+    made elsewhere.
     """
 
     delivery: Delivery
@@ -38,14 +40,28 @@ class Situation:
     coming: tuple[Fact, ...]
     effects: tuple[tuple[str, Effect], ...]
     turns: datetime | None
-    planned: Route
+    latest: datetime | None
     tries: tuple[tuple[str, int, Outcome], ...]
+
+    @cached_property
+    def planned(self) -> Route:
+        """The route as it would be planned now; where nothing is to be sent any more, as it was. Costs more than all
+        else here: asked for when it decides something.
+        """
+        told = self.delivery.route or Route(steps=())
+        if is_final(self.effects):
+            return told
+        channels = told.channels or tuple(step.channel for step in told.steps)
+        return plan_route(self.delivery, self.book, self.now, channels=frozenset(channels))
 
 
 def situation(delivery: Delivery, book: Rulebook, now: datetime) -> Situation:
     facts, found = standing_facts(delivery), verdicts(delivery, book, now)
     effects = tuple((document, verdict.effect) for document, verdict in found)
-    planned = _planned(delivery, book, now, effects)
+    latest = None if is_final(effects) else latest_useful(delivery, book, now)
+    turns = [fact.at for fact in facts if fact.at > now]
+    turns += [at for _, verdict in found if (at := verdict.changes_at)]
+    turns += [latest.at] if latest and latest.at > now else []
     return Situation(
         delivery=delivery,
         book=book,
@@ -53,8 +69,8 @@ def situation(delivery: Delivery, book: Rulebook, now: datetime) -> Situation:
         facts=tuple(fact for fact in facts if fact.at <= now),
         coming=tuple(fact for fact in facts if fact.at > now),
         effects=effects,
-        turns=_turns(facts, found, planned, now),
-        planned=planned,
+        turns=min(turns, default=None),
+        latest=latest.at if latest else None,
         tries=tuple(
             (one.trial.place.id, one.trial.number, one.effect.outcome)
             for _, verdict in found
@@ -63,29 +79,21 @@ def situation(delivery: Delivery, book: Rulebook, now: datetime) -> Situation:
     )
 
 
-def _planned(delivery: Delivery, book: Rulebook, now: datetime, effects: tuple[tuple[str, Effect], ...]) -> Route:
-    told = delivery.route or Route(steps=())
-    if is_final(effects):
-        return told
-    channels = told.channels or tuple(step.channel for step in told.steps)
-    return plan_route(delivery, book, now, channels=frozenset(channels))
-
-
-def _turns(
-    facts: tuple[Fact, ...], found: tuple[tuple[str, Verdict], ...], planned: Route, now: datetime
-) -> datetime | None:
-    turns = [fact.at for fact in facts if fact.at > now]
-    turns += [at for _, verdict in found if (at := verdict.changes_at)]
-    turns += [planned.latest] if planned.latest and planned.latest > now else []
-    return min(turns, default=None)
-
-
 def outdated(here: Situation) -> bool:
-    """Whether what has been learnt since, or the time, makes the rest of the route another."""
+    """Whether what has been learnt since, or the time, makes the rest of the route another. Asked when the next step is
+    due, not while something is waited for.
+    """
     told = here.delivery.route
-    if told is None or not told.channels or is_final(here.effects) or on_hold(here):
+    if told is None or not told.channels or is_final(here.effects) or on_hold(here) or held_up(here):
         return False
     return _rest(here, told) != _rest(here, here.planned)
+
+
+def held_up(here: Situation) -> bool:
+    """Whether what was begun is waited for before the next step is."""
+    tried, steps = _tried(here.delivery), here.delivery.route.steps if here.delivery.route else ()
+    following = next((step for step in steps if step.address not in tried), None)
+    return any(waits(here)) and not (following and following.beside)
 
 
 def _rest(here: Situation, route: Route) -> list[tuple[str, str, bool]]:

@@ -231,11 +231,10 @@ def _effect_tasks(here: Situation) -> Iterator[Task]:
     """What the effect asks of a person, once per kind. A failed address asks for nothing while the service goes on."""
     seen: set[str] = set()
     resent = again(here) is not None
-    going = resent or goes_on(here) or under_way(here)
     for kind, effect in _asked(here):
         if kind in seen or kind not in PERSON:
             continue
-        if effect.outcome in (Outcome.NOT_SERVED, Outcome.FORBIDDEN) and going:
+        if effect.outcome in (Outcome.NOT_SERVED, Outcome.FORBIDDEN) and (under_way(here) or goes_on(here)):
             continue
         if effect.outcome is Outcome.REVIEW and resent:
             continue
@@ -295,7 +294,7 @@ def _route_tasks(here: Situation) -> Iterator[Task]:
 
 def _risk_tasks(here: Situation) -> Iterator[Task]:
     """What is not served although the last moment of use has passed is told once: a hearing may have to be moved."""
-    latest = here.planned.latest
+    latest = here.latest
     if latest is None or latest > here.now or all(effect.outcome.dated for _, effect in here.effects):
         return
     task = _task(here, "at_risk", "latest", SENTENCES["at_risk"][0].format(latest=told(latest)))
@@ -305,7 +304,7 @@ def _risk_tasks(here: Situation) -> Iterator[Task]:
 
 def _last_resort(here: Situation) -> Iterator[Task]:
     """No address left, nothing under way, nothing decided: never without an owner (design.md §5.8)."""
-    if is_final(here.effects) or under_way(here) or goes_on(here) or patience_ends(here) or any(waits(here)):
+    if is_final(here.effects) or under_way(here) or patience_ends(here) or any(waits(here)) or goes_on(here):
         return
     tried = bool(here.delivery.attempts)
     reason = "no address is left to try" if tried else "no address can be used"

@@ -35,7 +35,8 @@ def told(at: datetime) -> str:
 
 def latest_useful(delivery: Delivery, book: Rulebook, now: datetime) -> Latest | None:
     """The earliest of these moments; None where nothing is said. Which rows are in force is looked up for `now`."""
-    return latest_of(delivery, [question for _, question in questions(delivery, now)], book)
+    told = delivery.needed_by or any(document.hearing_at for document in delivery.documents)
+    return latest_of(delivery, [question for _, question in questions(delivery, now)], book) if told else None
 
 
 def latest_of(delivery: Delivery, asked: Iterable[Question], book: Rulebook) -> Latest | None:
