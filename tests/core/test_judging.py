@@ -1,0 +1,212 @@
+"""The edges of judging: grounds that come on top, flags that stay, knobs, terms, plans, and what no calendar covers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, datetime
+from typing import Any
+
+import pytest
+
+from delivery.core.effect import questions
+from delivery.core.judging import instant_of, planned
+from delivery.core.model import Fact, Outcome, Task
+from delivery.core.trial import Trial, When
+from tests.core import cases
+from tests.core.cases import ARRIVED, READ, SENT, WAITED, address, fact, mail, message, own, signed
+from tests.core.questions import question, verdict
+from tests.core.test_findings import trial
+from tests.core.world import attempted, book
+
+
+def grounds(scenario: cases.Row) -> set[str]:
+    return {*verdict(scenario).effect.grounds}
+
+
+# --- grounds and flags -----------------------------------------------------------------------------------------------
+
+
+def in_year(year: int, *facts: cases.Row, **more: Any) -> cases.Row:
+    moved = [{**one, "at": one["at"].replace("2025", str(year))} for one in (SENT, *facts)]
+    return cases.scenario(*moved, channel="email", **more)
+
+
+def test_what_is_added_holds_from_its_own_day_on() -> None:
+    agreed = {"basis": "agreed_for_litigation"}
+    assert grounds(in_year(2020, ARRIVED, **agreed)) == {"CPL-old 87"}
+    assert grounds(in_year(2023, ARRIVED, **agreed)) == {"CPL 90(2)", "OLR 31(1)", "OLR 29(2)"}
+
+
+def test_nothing_is_added_that_was_not_asked_for() -> None:
+    assert grounds(message(ARRIVED)) == {"CPL 90(2)", "OLR 31(1)"}
+    assert grounds(message(ARRIVED, confirmed_in="first_instance")) == {"CPL 90(2)", "OLR 31(1)"}
+    assert grounds(mail(signed("self"))) == {"CPL 91", "MAIL 9"}
+
+
+def test_two_letters_compete_on_paper_alone() -> None:
+    again = {**signed("self", 12), "address": "a2"}
+    both = mail(signed("self"), again, more=[address(id="a2")])
+    assert grounds(both) == {"CPL 91", "MAIL 9"}
+    messages = message(ARRIVED, fact("arrived", 17, address="a2"), more=[address("fax", id="a2")])
+    assert grounds(messages) == {"CPL 90(2)", "OLR 31(1)", "OLR 31(4)"}
+    mixed = message(ARRIVED, again, more=[address(id="a2")])
+    assert grounds(mixed) == {"CPL 91", "MAIL 9", "K10"}
+
+
+def test_an_opinion_on_foreign_law_stays_due_though_a_letter_served() -> None:
+    silent = {"domicile": "foreign", "foreign_law": {"e_service": "silent", "mail": "allowed"}}
+    both = message(ARRIVED, {**signed("self", 18), "address": "a2"}, recipient=silent, more=[address(id="a2")])
+    effect = verdict(both).effect
+    assert (effect.outcome, effect.flag("effective_address")) == (Outcome.SERVED, "a2")
+    assert effect.flag("legal_opinion_due") is True
+    assert [name for name, _ in effect.flags].count("legal_opinion_due") == 1
+
+
+def test_a_flag_is_told_once() -> None:
+    wrong = {**ARRIVED, "content_defect": "other_case"}
+    flags = verdict(message(wrong)).effect.flags
+    assert [name for name, _ in flags] == ["incident"]
+
+
+# --- nothing tried ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "alone",
+    [
+        WAITED,
+        fact("objection", 9, claim="no_fault"),
+        fact("objection_rejected", 9, decided_by="judge"),
+        fact("annulled", 9, reason="no_fault", decided_by="judge"),
+        fact("arrival_proved", 9, proved_at=cases.at(8), proof="provider_log"),
+        fact("audit_finding", 9, finding="never_left_court"),
+        fact("address_changed", 9, new_address="a2", in_writing=True),
+    ],
+    ids=lambda one: one["kind"],
+)
+def test_a_fact_about_an_attempt_makes_none(alone: cases.Row) -> None:
+    for place in ({"basis": "own", "ownership_proof": "telecom_real_name"}, {"basis": "confirmed"}):
+        found = verdict(cases.scenario(alone, channel="sms", case={"procedure": "simplified"}, **place))
+        assert (found.attempts, found.effect.outcome, found.effect.rule) == ((), Outcome.PENDING, "none")
+        assert found.effect.explanation == "nothing has been sent yet"
+        assert found.effect.flag("default_judgment_allowed") is None
+
+
+# --- plans -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_planned_notice_is_judged_as_if_what_it_needs_were_on_file() -> None:
+    asked = question(cases.scenario(fact("paper_requested", 9, address=None), channel="notice", basis="none"))
+    (place,) = asked.recipient.addresses
+    begun = planned(asked, book(), place)
+    assert begun is not None
+    assert (begun.effect.outcome, begun.effect.next) == (Outcome.PENDING, "await_notice_period")
+
+
+# --- calendars -------------------------------------------------------------------------------------------------------
+
+
+def notice(published: str, as_of: str, **more: Any) -> cases.Row:
+    return cases.scenario(
+        *cases.notice(published), channel="notice", basis="none", document="complaint_copy", as_of=as_of, **more
+    )
+
+
+def test_a_year_without_a_calendar_is_for_the_judge_once_it_matters() -> None:
+    unknown = max(book().rest_days.years) + 1
+    effect = verdict(notice(f"{unknown}-03-02", f"{unknown}-05-04T10:00:00+08:00")).effect
+    assert (effect.outcome, effect.next, effect.rule) == (Outcome.REVIEW, "judge_decision", "no_calendar")
+    assert effect.explanation == f"the days off of {unknown} are not on file: the date cannot be computed"
+    assert effect.explanation_zh == f"{unknown}年放假安排未收录，无法计算日期"
+    assert {"CPL 95", "CPL 85(3)"} <= {*effect.grounds}
+    assert effect.flag("proposed_date") is None
+    running = verdict(notice(f"{unknown}-03-02", f"{unknown}-03-20T10:00:00+08:00"))
+    assert running.effect.outcome is Outcome.PENDING
+    assert running.changes_at == datetime.fromisoformat(f"{unknown}-04-02T00:00:00+08:00")
+
+
+# --- terms -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_term_without_a_start_or_an_act_is_neither_over_nor_kept() -> None:
+    letter = trial(mail(signed("self")))
+    assert [letter.found(name).value for name in ("over.notice", "within.notice", "outlives.notice")] == [False] * 3
+    assert letter.when("notice") is None
+    running = trial(notice("2025-09-10", cases.at("2025-10-10", "23:59")))
+    for name, kinds in (("within.notice", ["published"]), ("over.notice", ["published"])):
+        answer = running.found(name)
+        assert (answer.value, [one.kind for one in answer.facts]) == (False, kinds)
+    over = trial(notice("2025-09-10", cases.at("2025-10-11", "00:00"))).found("over.notice")
+    assert (over.value, [one.kind for one in over.facts]) == (True, ["published"])
+
+
+@pytest.mark.parametrize(("day", "kept"), [("2025-10-10", True), ("2025-10-11", False)])
+def test_an_act_on_the_last_day_is_within_the_term(day: str, kept: bool) -> None:
+    came = fact("signed", day, "23:00", by=cases.by("self"))
+    asked = notice("2025-09-10", cases.at("2025-11-01"))
+    within = trial({**asked, "events": [*asked["events"], came]}).found("within.notice")
+    assert (within.value, sorted(one.kind for one in within.facts)) == (kept, ["published", "signed"])
+
+
+@pytest.mark.parametrize(("published", "runs_over"), [("2021-11-01", False), ("2021-11-03", True)])
+def test_a_notice_outlives_its_text_when_it_ends_after_the_last_day_of_that(published: str, runs_over: bool) -> None:
+    asked = trial(notice(published, cases.at("2022-03-01")))
+    assert asked.found("outlives.notice").value is runs_over
+    assert trial(notice("2025-09-10", cases.at("2025-11-01"))).found("outlives.notice").value is False
+
+
+def test_a_rest_day_at_the_end_rolls_as_the_make_up_knob_says() -> None:
+    asked = notice("2025-09-11", cases.at("2025-11-01"))  # 2025-10-11 is a Saturday on which people work
+    days = {knob: verdict({**asked, "knobs": {"K15": knob}}).effect.effective_date for knob in ("yes", "no")}
+    assert days == {"yes": date(2025, 10, 11), "no": date(2025, 10, 13)}
+
+
+# --- instants --------------------------------------------------------------------------------------------------------
+
+
+def test_a_day_alone_is_dated_by_the_fact_on_it_else_by_its_end() -> None:
+    letter = trial(mail(signed("self", 12)))
+    told = Fact(kind="returned", at=datetime.fromisoformat("2025-09-11T16:30:00+00:00"))
+    assert instant_of(When(date(2025, 9, 12), (told,)), letter) == told.at
+    end = datetime.fromisoformat("2025-09-11T23:59:59.999999+08:00")
+    assert instant_of(When(date(2025, 9, 11), (told,)), letter) == end
+    assert instant_of(When(told.at), letter) is told.at
+
+
+def test_what_dates_an_effect_is_named_by_its_kind() -> None:
+    assert verdict(own(READ, consents=[cases.consent()])).effect.dated_by == "read"
+    assert verdict(message()).effect.dated_by is None
+
+
+def test_an_attempt_without_an_address_has_no_place() -> None:
+    asked = question(message())
+    whole = Trial(asked, book(), None, 1, (), lambda _: None)
+    assert whole.found("medium").value == "none"
+    with pytest.raises(ValueError, match="no attempt, no address"):
+        _ = whole.place
+
+
+# --- knobs -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_knob_is_a_ground_only_where_the_answer_would_be_another_without_it() -> None:
+    read = own(READ)
+    assert "K1" in grounds({**read, "knobs": {"K1": "presumed"}})
+    assert "K2" not in grounds({**read, "knobs": {"K1": "presumed", "K2": "arrival_time"}})
+    assert "K2" in grounds({**own(ARRIVED, READ), "knobs": {"K1": "presumed", "K2": "arrival_time"}})
+    assert "K6" not in grounds({**read, "knobs": {"K6": "deemed"}})
+
+
+# --- people ----------------------------------------------------------------------------------------------------------
+
+
+NOW = datetime.fromisoformat("2025-09-16T12:00:00+08:00")
+
+
+@pytest.mark.parametrize("kind", ["clerk_confirm", "judge_decision", "cure_evidence", "direct_service"])
+def test_the_tasks_that_decide_on_an_effect(kind: str) -> None:
+    task = Task(id="t", kind=kind, reason="", opened_at=NOW, due_at=NOW, owner="clerk", proposal="deemed 2025-09-10")
+    made = attempted("email", NOW)
+    for said in ("confirm", "reject"):
+        ((_, asked),) = questions(replace(made, closed_tasks=((task, said),)), NOW)
+        assert (len(asked.accepted), len(asked.rejected)) == ((1, 0) if said == "confirm" else (0, 1))
