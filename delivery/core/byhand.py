@@ -48,15 +48,11 @@ def _outcomes(here: Situation, step: RouteStep) -> set[Outcome]:
 
 
 def beside_live(here: Situation) -> bool:
-    """Whether an attempt at an address that the recipient gave is alive (law.md R8.6): no notice beside that."""
-    ended = {(a.address, a.number) for a in here.delivery.attempts if a.answer == "given_up"}
-    ended |= {(step.address, number) for step, number in _left(here)}
-    alive = {(address, number) for address, number, outcome in here.tries if outcome is Outcome.PENDING} - ended
-    places = (here.delivery.recipient.address(address) for address, _ in alive)
-    return any(here.book.class_of(place) == "given" for place in places)
-
-
-def _left(here: Situation) -> list[tuple[RouteStep, int]]:
-    """The tries at steps that a person is done with."""
-    steps = [step for step in here.planned.steps if step.task and done_with(here, step)]
-    return [(step, number) for step in steps for address, number, _ in here.tries if address == step.address]
+    """Whether an attempt made elsewhere, at an address that the recipient gave, is alive (law.md R8.6): no notice then.
+    What we began ourselves is waited for anyway.
+    """
+    ours = {(attempt.address, attempt.number) for attempt in here.delivery.attempts}
+    left = {step.address for step in here.planned.steps if step.task and done_with(here, step)}
+    theirs = (one for one in here.tries if one[:2] not in ours and one[0] not in left)
+    alive = (here.delivery.recipient.address(address) for address, _, outcome in theirs if outcome is Outcome.PENDING)
+    return any(here.book.class_of(place) == "given" for place in alive)

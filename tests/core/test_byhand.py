@@ -82,6 +82,13 @@ def test_what_a_person_has_begun_is_waited_for_and_then_asked_about() -> None:
     assert story.opens().kind == "public_notice"
 
 
+def test_what_happens_elsewhere_does_not_prolong_the_waiting() -> None:
+    story, _ = handed_over()
+    story.later(19 * DAYS)
+    story.told("address_changed", where="n", new_address="n", in_writing=False)
+    assert story.rests() == START + 21 * DAYS
+
+
 def test_what_was_begun_can_be_given_up_at_once() -> None:
     story = Story(COURT, NOTICE)
     task = story.opens()
@@ -157,6 +164,18 @@ def test_a_visit_that_was_given_up_is_not_alive() -> None:
     task = story.opens()
     story.told("send_planned", where="v")
     story.closes(task, "give_up")
+    assert story.opens().kind == "public_notice"
+
+
+def test_one_visit_given_up_leaves_another_attempt_alive() -> None:
+    story = Story(address("in_person", "confirmed", "v"), address("in_person", "confirmed", "w"), NOTICE)
+    story.told("send_planned", where="v")
+    story.told("send_planned", where="w")
+    story.later(10 * DAYS)
+    for where in ("v", "w"):
+        task = story.opens()
+        assert (task.kind, f".step.{where}." in task.id) == ("direct_service", True)
+        story.closes(task, "give_up")
     assert story.opens().kind == "public_notice"
 
 
