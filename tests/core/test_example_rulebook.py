@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from delivery.__main__ import main
+from delivery import __main__ as songda
 from delivery.core import rulebook
 from delivery.core.routing import plan_route
 from tests.core.questions import DATA, Json, answer, differences, verdict
 from tests.core.world import CONFIG, address, book, delivery, rest_days, rule_tables
+from tests.flows.shell import logs_as_before
 
 FILES = sorted((DATA / "example").glob("*.json"))
 SCENARIOS: dict[str, Json] = {one["id"]: one for file in FILES for one in json.loads(file.read_text(encoding="utf-8"))}
@@ -29,10 +30,15 @@ def test_a_scenario_is_answered_in_full(name: str) -> None:
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_the_command_line_answers_them_too(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["effect", str(file)]) == 0
+    assert run(["effect", str(file)]) == 0
     told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [one["id"] for one in told] == [one["id"] for one in json.loads(file.read_text(encoding="utf-8"))]
     assert [wrong for one in told if (wrong := differences(one, SCENARIOS[one["id"]]["expect"]))] == []
+
+
+def run(words: list[str]) -> int:
+    with logs_as_before():
+        return songda.main(words)
 
 
 def test_they_are_written_as_the_schema_says() -> None:
@@ -75,7 +81,7 @@ def test_a_folder_is_all_it_takes(tmp_path: Path, capsys: pytest.CaptureFixture[
         file.write_text(text.replace("n = 7\n", "n = 14\n"), encoding="utf-8")
     asked = tmp_path / "asked.json"
     asked.write_text(json.dumps({**SCENARIOS["D19"], **moved("2026-06-02", "2026-06-20")}), encoding="utf-8")
-    assert main(["effect", str(asked), "--config", str(tmp_path / "court.toml")]) == 0
+    assert run(["effect", str(asked), "--config", str(tmp_path / "court.toml")]) == 0
     assert json.loads(capsys.readouterr().out)["effective_date"] == "2026-06-16"
 
 
@@ -120,7 +126,7 @@ def test_an_installation_names_its_rulebook(
     shutil.copytree(CONFIG / "rules", tmp_path / "rules")
     settings = tmp_path / "court.toml"
     settings.write_text(INSTALLATION.format(book=name), encoding="utf-8")
-    assert main(["check-config", str(settings)]) == status
+    assert run(["check-config", str(settings)]) == status
     told = capsys.readouterr()
     assert ("no mistakes" in told.out) == (status == 0)
     assert ("/rules/book" in told.err) == (status == 2)
