@@ -71,7 +71,8 @@ def test_a_deemed_service_has_no_fallback() -> None:
 
 def test_an_attempt_alone_competes_with_nobody() -> None:
     assert not {"OLR 31(4)", "K10", "CPLI 132"} & {*effect_of(message(ARRIVED)).grounds}
-    alone = effect_of(message(ARRIVED, recipient={"domicile": "hong_kong"}))
+    alone = effect_of(mail(cases.signed("self"), recipient={"domicile": "hong_kong"}))
+    assert alone.outcome is Outcome.SERVED
     assert "HKMO 10" not in alone.grounds
 
 
@@ -144,17 +145,11 @@ def test_nothing_is_cancelled_where_there_was_no_date() -> None:
     assert effect_of(message(audit)).flag("deadlines_cancelled") is None
 
 
-def mismatch(raised_to: str) -> cases.Row:
-    more = {"raised_by": cases.by("self"), "in_writing": True, "documents_returned": True}
-    return fact("content_mismatch", 11, raised_to=raised_to, **more)
-
-
-def test_what_is_told_to_the_courier_ends_it_before_it_had_a_date() -> None:
+def test_deadlines_are_cancelled_where_the_letter_came_back_in_time() -> None:
     spouse = cases.signed("spouse", adult=True, cohabiting=True)
-    back = effect_of(mail(spouse, mismatch("court")))
+    more = {"raised_by": cases.by("self"), "raised_to": "court", "in_writing": True, "documents_returned": True}
+    back = effect_of(mail(spouse, fact("content_mismatch", 11, **more)))
     assert (short(back)[0], back.flag("deadlines_cancelled")) == ("not_served", True)
-    spot = effect_of(mail(mismatch("courier"), cases.returned("content_mismatch")))
-    assert (short(spot)[0], spot.flag("deadlines_cancelled")) == ("not_served", None)
 
 
 # --- R9.1: who confirms ----------------------------------------------------------------------------------------------
@@ -224,6 +219,7 @@ def test_a_proposal_in_review_dates_the_service_once_it_is_accepted() -> None:
     assert effect.explanation.startswith("an official decided: ")
     assert effect.explanation_zh.startswith("经工作人员决定：")
     assert decided(INCOMPLETE, "accepted", "served 2025-09-11").outcome is Outcome.REVIEW
+    assert decided(message(ARRIVED, basis="found"), "accepted").outcome is Outcome.REVIEW
 
 
 def test_what_is_presumed_is_confirmed_by_the_fact_not_by_an_accepted_task() -> None:
@@ -298,6 +294,9 @@ def test_a_plan_is_judged_as_if_it_began_now() -> None:
     assert refused is not None
     assert short(refused.effect) == ("forbidden", None, "mail")
     summons = question(message(ARRIVED))
+    first = planned(summons, book(), place)
+    assert first is not None
+    assert first.trial.number == 1
     begun = planned(summons, book(), place, 2)
     assert begun is not None
     assert (short(begun.effect), begun.trial.number) == (("pending", None, "poll_delivery_report"), 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -273,6 +274,25 @@ def test_the_first_loss_and_a_written_complaint_with_the_documents_count() -> No
     oral = fact("content_mismatch", 11, in_writing=False, **more)
     written = fact("content_mismatch", 12, in_writing=True, **more)
     assert found(mail(signed("mailroom"), oral, written), "mismatch") == ("written", [("content_mismatch", 12)])
+    without = fact("content_mismatch", 11, in_writing=True, **{**more, "documents_returned": False})
+    assert found(mail(signed("mailroom"), without, written), "mismatch") == ("written", [("content_mismatch", 12)])
+
+
+def test_of_two_returns_the_last_says_whether_the_content_differed() -> None:
+    first, last = ({**cases.returned("moved"), "at": cases.at(day)} for day in (12, 14))
+    assert found(mail({**first, "reason": "content_mismatch"}, last), "mismatch") == ("none", [])
+    differs = found(mail(first, {**last, "reason": "content_mismatch"}), "mismatch")
+    assert differs == ("courier", [("returned", 14)])
+
+
+def test_the_first_sending_counts_and_a_success_after_the_last_bounce() -> None:
+    again = fact("sent", 17)
+    assert found(message(again), "left_court") == (True, [("sent", 16)])
+    told = trial(message(again)).when("sent")
+    assert told is not None
+    assert told.at.day == 16
+    bounced = fact("bounced", 17, reason="mailbox_full")
+    assert found(message(ARRIVED, bounced, fact("arrived", 18)), "bounced") == (False, [])
 
 
 def bare(*facts: Fact) -> Trial:
@@ -294,6 +314,12 @@ def test_a_journal_may_know_less() -> None:
     window = bare(Fact(kind="collection_window", at=at, told_on_record=True))
     assert (window.found("told_to_collect").value, window.when("window_end")) == (False, None)
     assert bare().found("would_be").value == "undated"
+    asked = question(mail(document="mediation_statement"))
+    unsigned = Fact(kind="signed", at=at, address="a1")
+    nobody = Trial(
+        replace(asked, facts=(unsigned,)), book(), asked.recipient.addresses[0], 1, (unsigned,), judge_effect
+    )
+    assert [nobody.found(name).value for name in ("signed", "opponent_signed", "signed_by_all")] == [True, False, False]
 
 
 # --- direct service and notice ---------------------------------------------------------------------------------------

@@ -68,6 +68,15 @@ def test_a_flag_is_told_once() -> None:
     assert [name for name, _ in flags] == ["incident"]
 
 
+def test_what_was_told_on_the_spot_makes_nothing_fall() -> None:
+    """A letter refused because of its content, as the courier heard at the door."""
+    more: cases.Row = {"raised_by": cases.by("self"), "raised_to": "courier", "documents_returned": False}
+    told = fact("content_mismatch", 10, in_writing=False, **more)
+    effect = verdict(mail(cases.refused("self", noted=True), told, cases.returned("refused"))).effect
+    assert (effect.outcome, effect.rule) == (Outcome.NOT_SERVED, "R4.2.spot")
+    assert effect.flag("deadlines_cancelled") is None
+
+
 # --- nothing tried ---------------------------------------------------------------------------------------------------
 
 
