@@ -371,3 +371,13 @@ def test_a_plan_has_not_left_the_court() -> None:
     assert (found(plan, "begun"), found(plan, "left_court")) == ((True, [("send_planned", 15)]), (False, []))
     assert found(message(), "left_court") == (True, [("sent", 16)])
     assert day_of(cases.scenario(fact("send_planned", 15), SENT, channel="email"), "began") == 15
+
+
+def test_what_else_is_the_first_or_any_of_its_kind() -> None:
+    waits = [fact("wait_elapsed", day) for day in (19, 20)]
+    assert found(message(*waits), "waited") == (True, [("wait_elapsed", 19)])
+    assert found(cases.scenario(ARRIVED, channel="email"), "left_court") == (True, [("arrived", 16)])
+    assert found(own(READ, ANNULLED), "objection_decided") == (True, [("annulled", 22)])
+    assert found(own(READ, {**REPLIED, "at": ANNULLED["at"]}, ANNULLED), "annulled")[0] is True
+    handed = [fact("handed_over", day, to=to) for day, to in ((10, "prison"), (11, "military_unit"))]
+    assert found(cases.scenario(*handed, channel="institution"), "institution") == ("institution", [])

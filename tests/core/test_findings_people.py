@@ -225,6 +225,8 @@ MINE, THEIRS = signed("self", 18), signed("opponent", 19)
 
 
 def test_the_last_of_both_signatures_dates_a_mediation_statement() -> None:
+    replied = {**REPLIED, "at": MINE["at"]}
+    assert found(mediated(replied, THEIRS), "signed_by_all") == (True, [("replied", 18), ("signed", 19)])
     for facts in ((MINE, THEIRS), (THEIRS, MINE), (MINE, {**THEIRS, "address": "d1"})):
         asked = mediated(*facts)
         assert found(asked, "signed_by_all") == (True, [("signed", 18), ("signed", 19)])
@@ -250,6 +252,9 @@ def test_who_repudiates_before_all_have_signed_is_not_bound(time: str, facts: li
     withdrawn = fact("repudiated", 19, time, address=None)
     assert found(mediated(*facts, withdrawn), "repudiated") == (value, [("repudiated", 19)] if value else [])
     assert found(mediated(*facts), "repudiated") == (False, [])
+    if len(facts) > 1:  # whoever signs last
+        swapped = [{**MINE, "at": THEIRS["at"]}, {**THEIRS, "at": MINE["at"]}]
+        assert found(mediated(*swapped, withdrawn), "repudiated")[0] is value
 
 
 def test_the_last_decision_on_an_objection_counts() -> None:
@@ -314,6 +319,8 @@ def test_a_journal_may_know_less() -> None:
     window = bare(Fact(kind="collection_window", at=at, told_on_record=True))
     assert (window.found("told_to_collect").value, window.when("window_end")) == (False, None)
     assert bare().found("would_be").value == "undated"
+    called = Fact(kind="phone_call", at=at, answered=True, content_read_out=True, call_recorded=True)
+    assert bare(called).found("call_serves").value is False
     asked = question(mail(document="mediation_statement"))
     unsigned = Fact(kind="signed", at=at, address="a1")
     nobody = Trial(
@@ -374,3 +381,13 @@ def test_a_notice_is_of_the_day_of_its_order_and_runs_from_its_last_publication(
     for missing in ({"file_note": False}, {"steps_on_file": []}):
         assert found({**asked, "events": [{**order, **missing}, first]}, "notice_justified")[0] is False
     assert found(asked, "within.notice")[0] is False
+
+
+def test_without_an_order_a_notice_is_of_the_day_of_its_first_publication() -> None:
+    published = [fact("published", day, medium="network", contents=["reason"]) for day in (10, 12)]
+    orders = [{**cases.notice("2025-09-10", ordered=f"2025-09-{day:02d}")[0], "file_note": day == 8} for day in (8, 9)]
+    for facts, day in ((published, 10), (orders + published, 8)):
+        asked = trial(cases.scenario(*facts, channel="notice", basis="none"))
+        told = asked.when("notice_issued")
+        assert told is not None
+        assert (told.at.day, asked.found("notice_justified").value) == (day, day == 8)

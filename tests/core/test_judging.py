@@ -134,6 +134,19 @@ def test_a_year_without_a_calendar_is_for_the_judge_once_it_matters() -> None:
     assert running.changes_at == datetime.fromisoformat(f"{unknown}-04-02T00:00:00+08:00")
 
 
+def test_on_its_nominal_last_day_a_term_needs_no_calendar_and_on_its_rolled_one_it_is_not_over() -> None:
+    unknown = max(book().rest_days.years) + 1
+    last = verdict(notice(f"{unknown}-03-02", f"{unknown}-04-01T23:00:00+08:00"))
+    assert last.effect.outcome is Outcome.PENDING
+    rolled = verdict(notice("2026-03-12", cases.at("2026-04-12")))  # 2026-04-11 is a Saturday
+    assert (rolled.effect.outcome, rolled.changes_at) == (
+        Outcome.PENDING,
+        datetime.fromisoformat(cases.at("2026-04-14", "00:00")),
+    )
+    assert verdict(notice("2026-03-12", cases.at("2026-04-13", "23:59"))).effect.outcome is Outcome.PENDING
+    assert verdict(notice("2026-03-12", cases.at("2026-04-14", "00:00"))).effect.outcome is Outcome.DEEMED
+
+
 # --- terms -----------------------------------------------------------------------------------------------------------
 
 
@@ -204,6 +217,51 @@ def test_a_knob_is_a_ground_only_where_the_answer_would_be_another_without_it() 
     assert "K2" not in grounds({**read, "knobs": {"K1": "presumed", "K2": "arrival_time"}})
     assert "K2" in grounds({**own(ARRIVED, READ), "knobs": {"K1": "presumed", "K2": "arrival_time"}})
     assert "K6" not in grounds({**read, "knobs": {"K6": "deemed"}})
+
+
+# --- the service as a whole ------------------------------------------------------------------------------------------
+
+
+def whole(scenario: cases.Row, name: str) -> object:
+    return verdict(scenario).whole.found(name).value
+
+
+def test_clear_days_are_counted_to_a_hearing_from_a_date() -> None:
+    hearing = {"hearing_at": cases.at(20)}
+    assert whole(message(ARRIVED, papers=hearing), "clear_days_left") == "enough"
+    assert whole(message(ARRIVED, papers={"hearing_at": cases.at(19)}), "clear_days_left") == "few"
+    assert whole(message(papers=hearing), "clear_days_left") == whole(message(ARRIVED), "clear_days_left") == "none"
+
+
+@pytest.mark.parametrize(
+    ("asked", "given", "paper"),
+    [
+        ((), (), "not_asked"),
+        ((), (18,), "not_asked"),
+        ((17,), (), "asked"),
+        ((17,), (17,), "handed_over"),
+        ((17,), (18,), "handed_over"),
+        ((18,), (17,), "asked"),
+        ((17, 20), (18,), "asked"),
+        ((17, 18), (19,), "handed_over"),
+    ],
+)
+def test_paper_is_due_until_it_is_handed_over_after_the_last_request(
+    asked: tuple[int, ...], given: tuple[int, ...], paper: str
+) -> None:
+    facts = [fact("paper_requested", day, address=None) for day in asked]
+    facts += [fact("paper_handed_over", day, address=None) for day in given]
+    assert whole(message(ARRIVED, *facts), "paper") == paper
+
+
+def test_who_died_at_the_instant_of_the_question_is_dead() -> None:
+    def died(time: str) -> bool | str | None:
+        standing = {"standing": {"kind": "deceased", "since": cases.at(20, time)}}
+        return verdict(mail(signed("self"), document="judgment", recipient=standing, as_of=cases.at(20))).effect.flag(
+            "deadline_frozen"
+        )
+
+    assert (died("10:00"), died("10:01")) == (True, None)
 
 
 # --- people ----------------------------------------------------------------------------------------------------------
