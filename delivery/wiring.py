@@ -371,6 +371,7 @@ def _app(
         page_image=bench.seals.page_image,
         courts=cards,
         base_url=settings.base_url,
+        book=bench.book,
         rehearsal=settings.rehearsal,
     )
     desk = console.Console(

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from datetime import date
 from typing import TYPE_CHECKING
 
+from delivery.core.civil import DAY
 from delivery.core.model import Deadline, Outcome
 from delivery.core.periods import Case, Period, PeriodLaw, Start, compute
+from delivery.core.question import Question
 from delivery.core.trial import Trial
 
 if TYPE_CHECKING:
     from delivery.core.rows import Running
+    from delivery.core.rulebook import Rulebook
 
 
 def deadlines(whole: Trial) -> tuple[Deadline, ...]:
@@ -25,6 +29,20 @@ def running(whole: Trial) -> Iterable[Running]:
     """The rows that hold for this document, by the law of its day of service."""
     day = whole.law_day(("effect",))
     return (row for row in whole.book.running if row.in_force(day) and whole.fires(row.when))
+
+
+def days_given(question: Question, book: Rulebook) -> Mapping[str, int]:
+    """How many days each period has that this document's service would start, by code, were it served now."""
+    law, whole = book.period_law, Trial(question, book, None, 1, (), lambda _: None)
+    if law is None:
+        return {}
+    kind, here = question.case.kind, question.recipient.domicile == "mainland"
+    found = {row.period: law.catalogue.rules[row.period].length(kind, here, _today(whole)) for row in running(whole)}
+    return {code: length.n for code, length in found.items() if length and length.unit == DAY}
+
+
+def _today(whole: Trial) -> date:
+    return whole.day(whole.question.as_of)
 
 
 def appeal_period(whole: Trial) -> Period | None:

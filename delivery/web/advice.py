@@ -5,37 +5,39 @@ A last day is told only once the service is concluded, as the case record was to
 
 from __future__ import annotations
 
-from delivery.core.model import Case, Delivery, Document, Effect, Recipient
+from collections.abc import Mapping
+from datetime import datetime
+
+from delivery.core.deadlines import days_given
+from delivery.core.effect import questions
+from delivery.core.model import Case, Delivery, Document, Effect
+from delivery.core.rulebook import Rulebook
 from delivery.web.pages import Text
 
-FOREIGN_DAYS = 30
-"""Answer and appeal of a party without domicile in the mainland: CPL 285, 286."""
-
-APPEAL_DAYS = {
-    ("judgment", "civil"): 15,  # CPL 171
-    ("ruling", "civil"): 10,  # CPL 171
-    ("judgment", "administrative"): 15,  # ALL 85
-    ("ruling", "administrative"): 10,  # ALL 85
-    ("judgment", "criminal"): 10,  # CRPL 230
-    ("ruling", "criminal"): 5,  # CRPL 230
+PERIODS = {
+    "complaint_copy": "ANSWER_1",
+    "appeal_copy": "ANSWER_APPEAL",
+    "judgment": "APPEAL_JUDGMENT",
+    "ruling": "APPEAL_RULING",
+    "payment_order": "PAYMENT_ORDER_OBJ",
 }
-ANSWER_DAYS = 15
-"""CPL 128, 174; ALL 67."""
+"""The period whose length a document's sentence tells; how long it is stands in the rulebook alone (periods.toml)."""
 
 
-def advice(delivery: Delivery, text: Text) -> list[tuple[Document, str]]:
+def advice(delivery: Delivery, book: Rulebook, now: datetime, text: Text) -> list[tuple[Document, str]]:
     """One sentence or two for each document."""
     told = dict(delivery.concluded)
     return [
         (
             document,
-            _sentence(document, delivery.case, delivery.recipient, text) + _last_days(told.get(document.id), text),
+            _sentence(document, delivery.case, days_given(question, book), text) + _last_days(told, document, text),
         )
-        for document in delivery.documents
+        for document, question in questions(delivery, now)
     ]
 
 
-def _last_days(effect: Effect | None, text: Text) -> str:
+def _last_days(told: Mapping[str, Effect], document: Document, text: Text) -> str:
+    effect = told.get(document.id)
     if effect is None or effect.effective_date is None or effect.flag("confirmation_due"):
         return ""
     served = text("todo.served", day=text.day(effect.effective_date))
@@ -45,36 +47,20 @@ def _last_days(effect: Effect | None, text: Text) -> str:
 
 def has_period(delivery: Delivery) -> bool:
     """Whether the rule about holidays at the end of a period is worth saying."""
-    return any(
-        document.type in ("complaint_copy", "appeal_copy", "judgment", "ruling", "payment_order")
-        for document in delivery.documents
-    )
+    return any(document.type in PERIODS for document in delivery.documents)
 
 
-def _sentence(document: Document, case: Case, recipient: Recipient, text: Text) -> str:
+def _sentence(document: Document, case: Case, days: Mapping[str, int], text: Text) -> str:
     match document.type:
         case "summons" | "hearing_notice" if document.hearing_at:
             return text("todo.hearing", time=text.time(document.hearing_at))
         case "summons" | "hearing_notice":
             return text("todo.summons")
-        case "complaint_copy" | "appeal_copy":
-            return text(f"todo.{document.type}", days=_days(ANSWER_DAYS, recipient))
-        case "judgment" | "ruling":
-            return _appeal(document, case, recipient, text)
-        case "payment_order" | "evidence" | "mediation_statement" | "assistance_notice":
+        case "judgment" | "ruling" if case.stage == "second_instance" or case.procedure == "small_claims":
+            return text("todo.final_document")  # CPL 182, 165
+        case kind if (known := days.get(PERIODS.get(kind, ""))) is not None:
+            return text(f"todo.{kind}", days=known)
+        case "evidence" | "mediation_statement" | "assistance_notice":
             return text(f"todo.{document.type}")
         case _:
             return text("todo.other")
-
-
-def _appeal(document: Document, case: Case, recipient: Recipient, text: Text) -> str:
-    days = APPEAL_DAYS.get((document.type, case.kind))
-    if case.stage == "second_instance" or case.procedure == "small_claims":
-        return text("todo.final_document")  # CPL 182, 165
-    if case.stage != "first_instance" or days is None:
-        return text("todo.other")
-    return text(f"todo.{document.type}", days=_days(days, recipient) if case.kind == "civil" else days)
-
-
-def _days(days: int, recipient: Recipient) -> int:
-    return days if recipient.domicile == "mainland" else FOREIGN_DAYS

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
+from delivery.core.deadlines import days_given
+from delivery.core.effect import questions
 from delivery.core.judging import judge_effect
 from delivery.core.model import Delivery, Document, Fact
 from delivery.core.question import Question
 from delivery.core.rulebook import Rulebook
 from delivery.core.trial import Trial
-from delivery.web.advice import ANSWER_DAYS, APPEAL_DAYS, FOREIGN_DAYS
+from delivery.web.advice import PERIODS
 from delivery.web.notice import PLANNED, contents
 from delivery.web.pages import CourtCard, Text
 
@@ -56,9 +58,10 @@ def draft(
 def _demands(delivery: Delivery, book: Rulebook, now: datetime, text: Text) -> Iterator[str]:
     yield from _length(delivery, book, now, text)
     said: set[str] = set()
-    for document in delivery.documents:
+    for document, question in questions(delivery, now):
+        days = days_given(question, book).get(PERIODS.get(document.type, ""))
         for name in contents(document, book):
-            sentence = _sentence(TOGETHER.get(name, name), document, delivery, text)
+            sentence = _sentence(TOGETHER.get(name, name), document, days, text)
             if sentence and sentence not in said:
                 said.add(sentence)
                 yield sentence
@@ -86,17 +89,14 @@ def _as_if_published(delivery: Delivery, book: Rulebook, now: datetime) -> Trial
     return Trial(question, book, PLANNED, 1, (fact,), judge_effect)
 
 
-def _sentence(name: str, document: Document, delivery: Delivery, text: Text) -> str:
-    abroad = delivery.recipient.domicile != "mainland"
+def _sentence(name: str, document: Document, days: int | None, text: Text) -> str:
     match name:
         case "hearing":
             when = text.time(document.hearing_at) if document.hearing_at else text("draft.blank_time")
             return text("draft.hearing", time=when)
         case "answer_period":
-            return text("draft.answer_period", days=FOREIGN_DAYS if abroad else ANSWER_DAYS)
+            return text("draft.answer_period", days=days or text("draft.blank_days"))
         case "appeal":
-            known = APPEAL_DAYS.get((document.type, delivery.case.kind))
-            days = FOREIGN_DAYS if abroad and delivery.case.kind == "civil" else known
             return text(f"draft.appeal_{document.type}", days=days or text("draft.blank_days"))
         case "consequence":
             return text("draft.consequence_summons" if document.type == "summons" else "draft.consequence_answer")

@@ -55,7 +55,7 @@ async def _documents(deps: RecipientPages, request: web.Request, visit: Visit) -
     text = text_for(request)
     delivery = visit.delivery
     more: dict[str, Any] = {
-        "advice": advice.advice(delivery, text),
+        "advice": advice.advice(delivery, deps.book, visit.now, text),
         "type_word": lambda document: named(DOCUMENTS, document.type).en,
         "has_period": advice.has_period(delivery),
         "opened": deeds.done(delivery, "read"),

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from delivery.core.model import Attempt, Delivery
 from delivery.core.ports import Clock
+from delivery.core.rulebook import Rulebook
 from delivery.journal.documents import Documents
 from delivery.journal.journal import Journal
 from delivery.journal.links import Link
@@ -46,6 +47,7 @@ class RecipientPages:
     page_image: Callable[[bytes, int, int], Awaitable[bytes]]
     courts: Mapping[str, CourtCard]
     base_url: str
+    book: Rulebook
     rehearsal: bool = False
     limits: TryLimits = field(default_factory=TryLimits)
 

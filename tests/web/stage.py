@@ -293,6 +293,7 @@ def application(stage: Stage, courts: Mapping[str, CourtCard]) -> web.Applicatio
         link_keys=(KEY, b"an older key that still opens!!!"),
         page_image=_draw,
         base_url="http://127.0.0.1",
+        book=book(),
         rehearsal=True,
     )
     simulated = SimulatedChannel(SimulatedSettings(memory=stage.folder / "simulated.jsonl"), clock=stage.clock)
