@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 
 from delivery.core import events
 from delivery.core.decide import is_final
-from delivery.core.effect import standing_facts
 from delivery.core.model import Delivery
+from delivery.core.standing import standing_facts
 from delivery.journal.documents import Documents
 from delivery.journal.journal import Journal
 

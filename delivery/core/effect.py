@@ -11,17 +11,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
-from delivery.core.civil import CHINA, NoCalendarData, local_day
+from delivery.core.civil import NoCalendarData, local_day
 from delivery.core.deadlines import deadlines
-from delivery.core.judging import Judged, instant_of, judge_effect, judged_attempts, proposal
+from delivery.core.judging import Judged, instant_of, judge_effect, judged_attempts
 from delivery.core.model import Delivery, Document, Effect, Fact, Outcome
 from delivery.core.question import Question
 from delivery.core.rows import Consequence
 from delivery.core.rulebook import Rulebook
 from delivery.core.standing import standing_facts
 from delivery.core.trial import Trial
-
-__all__ = ["CHINA", "Verdict", "decide", "document_effects", "is_final", "local_day", "proposal", "questions"]
 
 STRENGTH = {Outcome.SERVED: 3, Outcome.DEEMED: 2, Outcome.PRESUMED: 1}
 ON_PROPOSALS = frozenset({"clerk_confirm", "judge_decision", "cure_evidence", "direct_service"})

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from delivery.core.effect import CHINA, local_day
+from delivery.core.civil import CHINA, local_day
 from delivery.core.events import DocumentsSealed, FactRecorded, ReceiptReceived, Recorded
 from delivery.core.model import Address, Attempt, Delivery, Effect, Fact, PostalAddress, Receipt
 from delivery.core.standing import all_attempts, standing_facts

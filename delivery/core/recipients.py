@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from typing import Any
 
 from delivery.core import numbers
 from delivery.core import vocabulary as words
@@ -156,22 +157,29 @@ def read_address(fields: Fields, holders: Collection[str], scripts: ScriptPolicy
     address = Address(
         id=fields.id(),
         channel=channel,
-        basis=fields.word("basis", words.ADDRESS_BASES),
         value=value,
         holder=holder,
-        given_at=fields.instant("given_at", required=False),
-        confirmed_in=fields.optional_word("confirmed_in", words.STAGES),
-        ownership_proof=fields.optional_word("ownership_proof", words.OWNERSHIP_PROOFS),
-        refused_after_warning=fields.flag("refused_after_warning"),
-        warning_on_record=fields.flag("warning_on_record"),
-        dodging_evidence_on_file=fields.flag("dodging_evidence_on_file"),
-        fault=fields.optional_word("fault", words.ADDRESS_FAULTS),
-        place=fields.optional_word("place", words.PLACES),
-        receipt_there_agreed=fields.flag("receipt_there_agreed"),
+        **read_basis(fields),
         script=script,
     )
     fields.unknown()
     return address
+
+
+def read_basis(fields: Fields) -> dict[str, Any]:
+    """How the court came to have an address, and what is known of it: what its legal class follows from."""
+    return {
+        "basis": fields.word("basis", words.ADDRESS_BASES),
+        "given_at": fields.instant("given_at", required=False),
+        "confirmed_in": fields.optional_word("confirmed_in", words.STAGES),
+        "ownership_proof": fields.optional_word("ownership_proof", words.OWNERSHIP_PROOFS),
+        "refused_after_warning": fields.flag("refused_after_warning"),
+        "warning_on_record": fields.flag("warning_on_record"),
+        "dodging_evidence_on_file": fields.flag("dodging_evidence_on_file"),
+        "fault": fields.optional_word("fault", words.ADDRESS_FAULTS),
+        "place": fields.optional_word("place", words.PLACES),
+        "receipt_there_agreed": fields.flag("receipt_there_agreed"),
+    }
 
 
 _FITS: dict[str, tuple[Callable[[str], bool], str, str]] = {

@@ -13,7 +13,7 @@ from delivery.core.facts import Around, read_fact
 from delivery.core.fields import NEVER, Fault, Faults, Fields, note_repeats
 from delivery.core.model import Address, Case, Document, Fact, Recipient
 from delivery.core.question import Question
-from delivery.core.recipients import read_consents, read_foreign_law, read_representatives, read_standing
+from delivery.core.recipients import read_basis, read_consents, read_foreign_law, read_representatives, read_standing
 from delivery.core.standing import merged
 
 RULEBOOK = re.compile(r"[a-z][a-z0-9_-]{0,39}", re.ASCII)
@@ -130,18 +130,9 @@ def _address(fields: Fields, holders: tuple[str, ...]) -> Address:
     address = Address(
         id=fields.text("id", most=40) or "",
         channel=fields.word("channel", words.CHANNELS),
-        basis=fields.word("basis", words.ADDRESS_BASES),
         value="",
         holder=fields.word("holder", holders),
-        given_at=fields.instant("given_at", required=False),
-        confirmed_in=fields.optional_word("confirmed_in", words.STAGES),
-        ownership_proof=fields.optional_word("ownership_proof", words.OWNERSHIP_PROOFS),
-        refused_after_warning=fields.flag("refused_after_warning"),
-        warning_on_record=fields.flag("warning_on_record"),
-        dodging_evidence_on_file=fields.flag("dodging_evidence_on_file"),
-        fault=fields.optional_word("fault", words.ADDRESS_FAULTS),
-        place=fields.optional_word("place", words.PLACES),
-        receipt_there_agreed=fields.flag("receipt_there_agreed"),
+        **read_basis(fields),
     )
     fields.unknown()
     return address

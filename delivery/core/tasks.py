@@ -11,8 +11,9 @@ from datetime import datetime, timedelta
 
 from delivery.core import byhand
 from delivery.core.byhand import beside_live, resting
-from delivery.core.effect import is_final, proposal
+from delivery.core.effect import is_final
 from delivery.core.events import SECOND_PERSON, STEP_FAILED, UNANSWERED
+from delivery.core.judging import proposal
 from delivery.core.model import Attempt, Delivery, Effect, Outcome, Proposal, Task
 from delivery.core.paper import SEND_PAPER, address_for_paper, letters, on_its_way, wanted
 from delivery.core.progress import (

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from delivery.core.effect import CHINA
+from delivery.core.civil import CHINA
 from delivery.core.events import Event, FactRecorded
 from delivery.core.model import Attempt, Delivery, Fact, Person
 from delivery.core.standing import standing_facts

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from delivery.core import rulebook
 from delivery.core import vocabulary as words
-from delivery.core.effect import CHINA
+from delivery.core.civil import CHINA
 from delivery.core.ladder import Ladder, RouteRule
 from delivery.core.model import (
     Address,

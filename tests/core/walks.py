@@ -13,8 +13,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from delivery.core import decide, events
+from delivery.core.civil import CHINA
 from delivery.core.decide import next_step
-from delivery.core.effect import CHINA, is_final
+from delivery.core.effect import is_final
 from delivery.core.model import Address, Case, Consent, Delivery, Document, Fact, Person, Receipt, Task
 from delivery.core.report import Report, reports_of
 from delivery.core.routing import plan_route

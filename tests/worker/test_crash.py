@@ -143,7 +143,7 @@ def decision(play: Stage, delivery: Delivery, task: str, kind: str) -> tuple[eve
 
 
 def slips(delivery: Delivery, *, at: Any) -> list[events.Event]:
-    from delivery.core.effect import standing_facts
+    from delivery.core.standing import standing_facts
 
     found: list[events.Event] = []
     for fact in standing_facts(delivery):

@@ -37,11 +37,6 @@ def _hearing_missed(trial: Trial) -> Found:
     return proof(*trial.anywhere("hearing_missed"))
 
 
-@finding("hearing_known")
-def _hearing_known(trial: Trial) -> Value:
-    return trial.question.document.hearing_at is not None
-
-
 @finding("clear_days_left", ("none", "few", "enough"))
 def _clear_days_left(trial: Trial) -> Value:
     """CPL 139: whether the days that must lie between service and hearing do (how they are counted: K18)."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 from delivery.core import vocabulary as words
 from delivery.core.findings.people import RECEIVERS, representative
 from delivery.core.model import Fact, Standing
-from delivery.core.trial import Found, Trial, Value, When, finding, moment, proof
+from delivery.core.trial import Found, Trial, Value, finding, proof
 
 INSTITUTIONS = ("prison", "education_institution", "military_unit")
 
@@ -18,12 +18,6 @@ def _standing(trial: Trial) -> Value:
     standing = trial.question.recipient.standing
     begun = standing.since is None or standing.since <= trial.question.as_of
     return standing.kind if begun else "normal"
-
-
-@moment("standing_since")
-def _standing_since(trial: Trial) -> When | None:
-    since = trial.question.recipient.standing.since
-    return When(since) if since else None
 
 
 @finding("effective_before")
