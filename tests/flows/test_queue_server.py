@@ -26,10 +26,15 @@ from tests.flows.shell import service
 SUBJECT = f"songda.{COURT}.submissions"
 
 
-def children(process: int) -> list[int]:
-    """Those that are the queue's server."""
+def children(process: int, port: int | None = None) -> list[int]:
+    """Those that are the queue's server; of several the one at that port."""
     found = Path(f"/proc/{process}/task/{process}/children").read_text().split()
-    return [int(child) for child in found if "nats-server" in Path(f"/proc/{child}/comm").read_text()]
+    servers = [int(child) for child in found if "nats-server" in Path(f"/proc/{child}/comm").read_text()]
+    return [server for server in servers if port is None or str(port) in words(server)]
+
+
+def words(process: int) -> list[str]:
+    return Path(f"/proc/{process}/cmdline").read_text().split("\0")
 
 
 async def another(process: int, before: int) -> int | None:
@@ -106,9 +111,8 @@ async def test_a_server_that_does_not_come_back_ends_the_service(tmp_path: Path)
 
 async def seized(somebody: socket.socket, port: int) -> bool | None:
     """The server killed, that one alone (other tests of this run have theirs), and its port in other hands."""
-    for server in children(os.getpid()):
-        if str(port).encode() in Path(f"/proc/{server}/cmdline").read_bytes().split(b"\0"):
-            os.kill(server, signal.SIGKILL)
+    for server in children(os.getpid(), port):
+        os.kill(server, signal.SIGKILL)
     with suppress(OSError):
         somebody.bind(("127.0.0.1", port))
         somebody.listen()
