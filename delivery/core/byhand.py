@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from delivery.core.model import Delivery, Outcome, RouteStep
+from delivery.core.model import Delivery, Outcome, RouteStep, Task
 
 if TYPE_CHECKING:
     from delivery.core.progress import Situation
@@ -17,6 +17,13 @@ if TYPE_CHECKING:
 def about(step: RouteStep) -> str:
     """What the task of this step is about: part of its id."""
     return f"step.{step.address}"
+
+
+def address_of(task: Task) -> str | None:
+    """The address of the step that this task is about; None: it is about something else."""
+    name, _, _ = task.id.rpartition(".")
+    before, _, address = name.rpartition(".")
+    return address if before.endswith(".step") else None
 
 
 def _answers(delivery: Delivery, step: RouteStep) -> list[str]:

@@ -404,8 +404,8 @@ class Task:
 class Proposal:
     """What one person entered and another has to confirm, because it moves a date of service (contract.md §5).
 
-    `moves`: (document id, date that stands, date it would become). `addresses`: those that the facts are of and that
-    nobody knew before. `task`, `decision`: where it is a decision on a task, that task.
+    `moves`: (document id, date that stands, date it would become). `addresses`, `consents`, `representatives`,
+    `standing`: what became known of the recipient. `task`, `decision`: where it is a decision on a task, that task.
     """
 
     id: str
@@ -414,6 +414,9 @@ class Proposal:
     evidence: str | None = None
     facts: tuple[Fact, ...] = ()
     addresses: tuple[Address, ...] = ()
+    consents: tuple[Consent, ...] = ()
+    representatives: tuple[Representative, ...] = ()
+    standing: Standing | None = None
     task: str | None = None
     decision: str | None = None
     moves: tuple[tuple[str, date | None, date | None], ...] = ()

@@ -44,7 +44,11 @@ class News:
 
     def recorded(self, delivery: Delivery, client: str, now: datetime) -> Sequence[Event]:
         """The events; none where all of it is on record, or where what was tried meanwhile contradicts it."""
-        by, digest = f"{self.by} ({client})", self.evidence.sha256 if self.evidence else None
+        digest = self.evidence.sha256 if self.evidence else None
+        return self.recorded_by(f"{self.by} ({client})", delivery, digest, now)
+
+    def recorded_by(self, by: str, delivery: Delivery, digest: str | None, now: datetime) -> Sequence[Event]:
+        """The same on the word of `by`, who has an account here; `digest`: of the evidence that was kept."""
         if self.address and _is_another_place(self.address, delivery):
             return ()
         learnt = self._learnt(by, digest, now)

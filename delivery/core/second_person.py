@@ -53,7 +53,7 @@ def _standing_dates(delivery: Delivery, book: Rulebook, now: datetime) -> Mappin
 def guarded(delivery: Delivery, happened: Sequence[Event], book: Rulebook, now: datetime) -> Sequence[Event]:
     """These events; or, where they would move a date, the proposal of them and the question to a second person.
 
-    For what one person enters at once: facts, the addresses they are of, a decision on a task.
+    For what one person enters at once: facts, news of the recipient, a decision on a task.
     """
     moves = moved_dates(delivery, happened, book, now) if happened else ()
     if not moves:
@@ -71,15 +71,19 @@ def _proposal(happened: Sequence[Event], moves: Moves) -> Proposal:
     recorded = [event for event in happened if isinstance(event, FactRecorded)]
     learnt = [event for event in happened if isinstance(event, RecipientLearnt)]
     closed = next((event for event in happened if isinstance(event, TaskClosed)), None)
-    entered = closed or recorded[0]
-    told = f"{closed.task} {closed.decision}" if closed else repr([event.fact for event in recorded])
+    entered = closed or (*recorded, *learnt)[0]
+    news = [(event.consents, event.representatives, event.standing) for event in learnt]
+    told = f"{closed.task} {closed.decision}" if closed else repr(([event.fact for event in recorded], news))
     return Proposal(
         id=hashlib.sha256(told.encode()).hexdigest()[:12],
         by=entered.by,
         reason=entered.reason,
-        evidence=next((event.evidence for event in recorded if event.evidence), None),
+        evidence=next((event.evidence for event in (*recorded, *learnt) if event.evidence), None),
         facts=tuple(event.fact for event in recorded),
         addresses=tuple(address for event in learnt for address in event.addresses),
+        consents=tuple(consent for event in learnt for consent in event.consents),
+        representatives=tuple(one for event in learnt for one in event.representatives),
+        standing=next((event.standing for event in learnt if event.standing), None),
         task=closed.task if closed else None,
         decision=closed.decision if closed else None,
         moves=moves,
@@ -120,8 +124,8 @@ def decide_proposal(
 def _confirmed(proposal: Proposal, by: str, now: datetime) -> Sequence[Event]:
     both = f"{proposal.by}, {by}"
     events: list[Event] = []
-    if proposal.addresses:
-        events.append(RecipientLearnt(at=now, by=both, reason=proposal.reason, addresses=proposal.addresses))
+    if proposal.addresses or proposal.consents or proposal.representatives or proposal.standing:
+        events.append(_learnt(proposal, both, now))
     for fact in proposal.facts:
         events.append(FactRecorded(at=now, fact=fact, by=both, reason=proposal.reason, evidence=proposal.evidence))
     if proposal.task and proposal.decision:
@@ -129,3 +133,16 @@ def _confirmed(proposal: Proposal, by: str, now: datetime) -> Sequence[Event]:
             TaskClosed(at=now, task=proposal.task, decision=proposal.decision, by=both, reason=proposal.reason)
         )
     return events
+
+
+def _learnt(proposal: Proposal, by: str, now: datetime) -> RecipientLearnt:
+    return RecipientLearnt(
+        at=now,
+        by=by,
+        reason=proposal.reason,
+        evidence=proposal.evidence,
+        addresses=proposal.addresses,
+        consents=proposal.consents,
+        representatives=proposal.representatives,
+        standing=proposal.standing,
+    )
