@@ -71,14 +71,15 @@ def _proposal(happened: Sequence[Event], moves: Moves) -> Proposal:
     recorded = [event for event in happened if isinstance(event, FactRecorded)]
     learnt = [event for event in happened if isinstance(event, RecipientLearnt)]
     closed = next((event for event in happened if isinstance(event, TaskClosed)), None)
-    entered = closed or (*recorded, *learnt)[0]
+    vouched: list[FactRecorded | RecipientLearnt] = [*recorded, *learnt]
+    entered = closed or vouched[0]
     news = [(event.consents, event.representatives, event.standing) for event in learnt]
     told = f"{closed.task} {closed.decision}" if closed else repr(([event.fact for event in recorded], news))
     return Proposal(
         id=hashlib.sha256(told.encode()).hexdigest()[:12],
         by=entered.by,
         reason=entered.reason,
-        evidence=next((event.evidence for event in (*recorded, *learnt) if event.evidence), None),
+        evidence=next((event.evidence for event in vouched if event.evidence), None),
         facts=tuple(event.fact for event in recorded),
         addresses=tuple(address for event in learnt for address in event.addresses),
         consents=tuple(consent for event in learnt for consent in event.consents),
