@@ -10,7 +10,7 @@ import pytest
 from delivery.core import events
 from delivery.core.decide import Conclude, ElapseWait, Send
 from delivery.core.model import Fact, Person, Task
-from tests.core.test_decide import DAYS, START, Story
+from tests.core.story import DAYS, START, Story
 from tests.core.world import address
 
 VISIT = address("in_person", "none", "v")

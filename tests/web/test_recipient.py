@@ -1,4 +1,4 @@
-"""What a recipient meets, over HTTP: and with them scanners, guessers, forgers, double clicks and old links."""
+"""What a recipient meets, over HTTP: and with them scanners, guessers, forgers, double clicks and prying eyes."""
 
 from __future__ import annotations
 
@@ -15,25 +15,11 @@ from delivery.core.model import Representative
 from signing.links import check_code, link_id
 from tests.web.browsing import Page, Visitor
 from tests.web.stage import CREDIT_CODE, ID_NUMBER, KEY, LAST6, Stage, company, person
-
-WRONG = "000000"
-
-
-async def _sent(stage: Stage, **more: object) -> tuple[str, str]:
-    """A delivery whose link is out; its id and the link's path."""
-    delivery = await stage.delivery(person(**more))
-    return delivery, await stage.link(await stage.send(delivery))
-
-
-async def _tasks(stage: Stage, delivery: str) -> list[str]:
-    return [task.kind for task in (await stage.journal.delivery(delivery)).tasks]
-
-
-# --- before the second factor ----------------------------------------------------------------------------------------
+from tests.web.visits import WRONG, link_out, task_kinds
 
 
 async def test_looking_is_not_reading(stage: Stage) -> None:
-    delivery, link = await _sent(stage)
+    delivery, link = await link_out(stage)
     before = (await stage.journal.delivery(delivery)).version
     async with Visitor(stage) as scanner:
         for _ in range(50):
@@ -46,7 +32,7 @@ async def test_looking_is_not_reading(stage: Stage) -> None:
 
 
 async def test_the_landing_page_names_nobody_and_shows_the_code_of_the_text(stage: Stage) -> None:
-    delivery, link = await _sent(stage)
+    delivery, link = await link_out(stage)
     attempt = (await stage.journal.delivery(delivery)).attempts[0]
     async with Visitor(stage) as visitor:
         page = await visitor.get(link)
@@ -59,7 +45,7 @@ async def test_the_landing_page_names_nobody_and_shows_the_code_of_the_text(stag
 
 @pytest.mark.parametrize("path", ["", "/documents", "/identify", "/documents/d1.pdf", "/renew", "/sign", "/anything"])
 async def test_a_token_that_is_not_ours_meets_one_and_the_same_page(stage: Stage, path: str) -> None:
-    _, link = await _sent(stage)
+    _, link = await link_out(stage)
     forged = link[:-1] + ("A" if link[-1] != "A" else "B")
     strange = [forged, "/d/" + "A" * 24, "/d/x", "/d/" + "%00" * 8, "/d/" + "é" * 24, "/d/" + "A" * 500]
     async with Visitor(stage) as visitor:
@@ -73,8 +59,8 @@ async def test_a_token_that_is_not_ours_meets_one_and_the_same_page(stage: Stage
 
 async def test_a_link_of_another_key_or_another_expiry_does_not_open(stage: Stage) -> None:
     """What the journal knows of the link is signed: changing it there does not help either."""
-    delivery, link = await _sent(stage)
-    other, _ = await _sent(stage)
+    delivery, link = await link_out(stage)
+    other, _ = await link_out(stage)
     assert other != delivery
     moved = link_id(KEY, f"{other}.a1.1")
     async with Visitor(stage) as visitor:
@@ -88,7 +74,7 @@ async def test_a_link_of_another_key_or_another_expiry_does_not_open(stage: Stag
 
 @pytest.mark.parametrize("typed", [LAST6, LAST6.lower(), f" {LAST6} "])
 async def test_the_last_six_characters_open_the_documents_once_on_record(stage: Stage, typed: str) -> None:
-    delivery, link = await _sent(stage)
+    delivery, link = await link_out(stage)
     async with Visitor(stage) as visitor:
         page = await visitor.identify(link, typed)
         assert (page.status, page.path) == (200, f"{link}/documents")
@@ -102,7 +88,7 @@ async def test_the_last_six_characters_open_the_documents_once_on_record(stage: 
 
 
 async def test_a_second_browser_makes_no_second_reading(stage: Stage) -> None:
-    delivery, link = await _sent(stage)
+    delivery, link = await link_out(stage)
     for _ in range(2):
         stage.clock.move(minutes=1)
         async with Visitor(stage) as visitor:
@@ -127,7 +113,7 @@ async def test_a_company_and_an_agent_identify(stage: Stage) -> None:
 
 
 async def test_wrong_characters_pause_then_end_with_a_task(stage: Stage) -> None:
-    delivery, link = await _sent(stage)
+    delivery, link = await link_out(stage)
     async with Visitor(stage) as guesser:
         for pause in (15, 30, 60, None):
             for _ in range(5):
@@ -142,7 +128,7 @@ async def test_wrong_characters_pause_then_end_with_a_task(stage: Stage) -> None
                 stage.clock.move(minutes=pause, seconds=1)
         assert (await _try_anyway(guesser, page, link, LAST6)).status == 429
     assert await stage.facts(delivery) == []
-    assert await _tasks(stage, delivery) == ["second_factor_failed"]
+    assert await task_kinds(stage, delivery) == ["second_factor_failed"]
     stage.clock.move(days=1, minutes=1)
     async with Visitor(stage) as visitor:
         assert (await visitor.identify(link, LAST6)).path.endswith("/documents")
@@ -154,7 +140,7 @@ async def _try_anyway(visitor: Visitor, page: Page, link: str, last6: str) -> Pa
 
 
 async def test_a_miss_is_logged_by_its_ids_alone(stage: Stage) -> None:
-    delivery, link = await _sent(stage)
+    delivery, link = await link_out(stage)
     with capture_logs() as lines:
         async with Visitor(stage) as visitor:
             await visitor.identify(link, WRONG)
@@ -169,7 +155,7 @@ async def test_a_miss_is_logged_by_its_ids_alone(stage: Stage) -> None:
 
 
 async def test_many_at_once_are_no_more_guesses_than_one_after_the_other(stage: Stage) -> None:
-    _, link = await _sent(stage)
+    _, link = await link_out(stage)
     async with Visitor(stage) as visitor:
         page = await visitor.get(link)
         answers = await asyncio.gather(*(_try_anyway(visitor, page, link, f"{n:06d}") for n in range(40)))
@@ -191,17 +177,17 @@ async def _after_the_pause(stage: Stage, delivery: str) -> None:
 
 async def test_the_task_comes_from_the_tries_on_record_whoever_made_them(stage: Stage) -> None:
     """Each of two requests found the other's try on record, and neither's was looked at."""
-    delivery, link = await _sent(stage)
+    delivery, link = await link_out(stage)
     await _used(stage, delivery, 21)
     async with Visitor(stage) as visitor:
         page = await visitor.get(link)
-        assert await _tasks(stage, delivery) == [], "looking records nothing"
+        assert await task_kinds(stage, delivery) == [], "looking records nothing"
         assert (await _try_anyway(visitor, page, link, LAST6)).status == 429
-    assert await _tasks(stage, delivery) == ["second_factor_failed"]
+    assert await task_kinds(stage, delivery) == ["second_factor_failed"]
 
 
 async def test_a_clerk_who_has_looked_is_told_of_further_tries_alone(stage: Stage) -> None:
-    delivery, link = await _sent(stage)
+    delivery, link = await link_out(stage)
     await _used(stage, delivery, 20)
     async with Visitor(stage) as visitor:
         page = await visitor.get(link)
@@ -211,15 +197,15 @@ async def test_a_clerk_who_has_looked_is_told_of_further_tries_alone(stage: Stag
         await stage.tell(delivery, closed)
         stage.clock.move(hours=1)
         await _try_anyway(visitor, page, link, WRONG)
-        assert await _tasks(stage, delivery) == []
+        assert await task_kinds(stage, delivery) == []
         stage.clock.move(hours=23, minutes=1)
         await _after_the_pause(stage, delivery)
         assert (await _try_anyway(visitor, page, link, WRONG)).status == 422
-    assert await _tasks(stage, delivery) == ["second_factor_failed"]
+    assert await task_kinds(stage, delivery) == ["second_factor_failed"]
 
 
 async def test_what_cannot_be_right_costs_no_try(stage: Stage) -> None:
-    _, link = await _sent(stage)
+    _, link = await link_out(stage)
     async with Visitor(stage) as visitor:
         for typed in ("", "12345", "1234567", "12 456", "１２３４５６", "<b>abc"):
             assert (await visitor.identify(link, typed)).status == 422
@@ -227,7 +213,7 @@ async def test_what_cannot_be_right_costs_no_try(stage: Stage) -> None:
 
 
 async def test_without_a_number_on_record_nothing_opens(stage: Stage) -> None:
-    delivery, link = await _sent(stage, id_number=None)
+    delivery, link = await link_out(stage, id_number=None)
     async with Visitor(stage) as visitor:
         page = await visitor.get(link)
         assert page.says("法院没有可用于核验的号码")
@@ -237,8 +223,8 @@ async def test_without_a_number_on_record_nothing_opens(stage: Stage) -> None:
 
 
 async def test_the_pass_is_of_one_link_and_of_one_hour(stage: Stage) -> None:
-    _, link = await _sent(stage)
-    _, other = await _sent(stage)
+    _, link = await link_out(stage)
+    _, other = await link_out(stage)
     async with Visitor(stage) as visitor:
         answer = await visitor.identify(link, LAST6, follow=False)
         cookie = answer.headers["Set-Cookie"]
@@ -261,7 +247,7 @@ DEEDS = ("sign", "objection", "wrong-content", "paper", "leave")
 
 @pytest.mark.parametrize("deed", DEEDS)
 async def test_a_form_without_its_token_does_nothing(stage: Stage, deed: str) -> None:
-    delivery, link = await _sent(stage)
+    delivery, link = await link_out(stage)
     async with Visitor(stage) as visitor:
         page = await visitor.identify(link, LAST6)
         before = (await stage.journal.delivery(delivery)).version
@@ -282,15 +268,15 @@ async def _landing_form(stage: Stage, link: str) -> str:
 
 @pytest.mark.parametrize("deed", ["identify", "not-me"])
 async def test_forms_before_the_second_factor_have_a_token_too(stage: Stage, deed: str) -> None:
-    delivery, link = await _sent(stage)
+    delivery, link = await link_out(stage)
     async with Visitor(stage) as visitor:
         assert (await visitor.post(f"{link}/{deed}", {"last6": LAST6})).status == 403
     assert await stage.facts(delivery) == []
-    assert await _tasks(stage, delivery) == []
+    assert await task_kinds(stage, delivery) == []
 
 
 async def test_every_deed_done_twice_is_done_once(stage: Stage) -> None:
-    delivery, link = await _sent(stage)
+    delivery, link = await link_out(stage)
     async with Visitor(stage) as visitor:
         page = await visitor.identify(link, LAST6)
         before = (await stage.journal.delivery(delivery)).version
@@ -314,21 +300,21 @@ async def test_every_deed_done_twice_is_done_once(stage: Stage) -> None:
 
 
 async def test_whoever_got_it_by_mistake_can_say_so_without_identifying(stage: Stage) -> None:
-    delivery, link = await _sent(stage)
+    delivery, link = await link_out(stage)
     async with Visitor(stage) as visitor:
         page = await visitor.get(link)
         for _ in range(2):
             after = await visitor.post(f"{link}/not-me", page.form("/not-me"))
         assert after.says("已告知法院")
     assert await stage.facts(delivery) == []
-    assert await _tasks(stage, delivery) == ["not_me"]
+    assert await task_kinds(stage, delivery) == ["not_me"]
 
 
 # --- the documents ---------------------------------------------------------------------------------------------------
 
 
 async def test_what_is_shown_is_what_was_sealed(stage: Stage) -> None:
-    delivery, link = await _sent(stage)
+    delivery, link = await link_out(stage)
     sealed = dict((await stage.journal.delivery(delivery)).sealed)
     async with Visitor(stage) as visitor:
         await visitor.identify(link, LAST6)
@@ -348,7 +334,7 @@ async def test_what_is_shown_is_what_was_sealed(stage: Stage) -> None:
 
 
 async def test_the_record_lists_what_was_done_and_the_proof_comes_when_it_is_there(stage: Stage) -> None:
-    delivery, link = await _sent(stage)
+    delivery, link = await link_out(stage)
     async with Visitor(stage) as visitor:
         page = await visitor.identify(link, LAST6)
         stage.clock.move(minutes=5)
@@ -364,84 +350,18 @@ async def test_the_record_lists_what_was_done_and_the_proof_comes_when_it_is_the
 
 
 async def test_leaving_ends_the_pass(stage: Stage) -> None:
-    _, link = await _sent(stage)
+    _, link = await link_out(stage)
     async with Visitor(stage) as visitor:
         page = await visitor.identify(link, LAST6)
         await visitor.send(page, "/leave")
         assert (await visitor.get(f"{link}/documents")).path == link
 
 
-# --- old links -------------------------------------------------------------------------------------------------------
-
-
-async def test_an_expired_link_explains_itself_and_is_renewed_to_the_same_address(stage: Stage) -> None:
-    delivery, link = await _sent(stage)
-    stage.clock.move(days=30)
-    async with Visitor(stage) as visitor:
-        page = await visitor.get(link)
-        assert page.status == 410
-        assert page.says("链接已过期")
-        assert (await visitor.get(link, method="HEAD")).status == 410
-        assert (await visitor.post(f"{link}/renew")).status == 403
-        for _ in range(2):
-            after = await visitor.post(f"{link}/renew", page.form("/renew"))
-        assert after.says("新的链接正在发往")
-        assert (await stage.journal.delivery(delivery)).renewals == ("a1",)
-        assert len([r for r in await stage.journal.load(delivery) if isinstance(r.event, events.RenewalAsked)]) == 1
-        renewed = await stage.link(await stage.send(delivery, "a1", 2))
-        assert (await visitor.identify(renewed, LAST6)).path.endswith("/documents")
-    fact = (await stage.journal.delivery(delivery)).facts[0]
-    assert (fact.address, fact.attempt) == ("a1", 2)
-
-
-async def test_renewing_has_a_bound(stage: Stage) -> None:
-    delivery, link = await _sent(stage)
-    stage.clock.move(days=31)
-    async with Visitor(stage) as visitor:
-        page = await visitor.get(link)
-        for number in range(2, 5):
-            await visitor.post(f"{link}/renew", page.form("/renew"))
-            await stage.send(delivery, "a1", number)
-        refused = await visitor.post(f"{link}/renew", page.form("/renew"))
-        assert refused.status == 429
-        assert refused.says("今天已多次发送")
-        assert (await stage.journal.delivery(delivery)).renewals == ()
-        stage.clock.move(days=1, seconds=1)
-        await visitor.post(f"{link}/renew", page.form("/renew"))
-    assert (await stage.journal.delivery(delivery)).renewals == ("a1",)
-
-
-async def test_an_open_link_is_not_renewed_and_a_revoked_one_is(stage: Stage) -> None:
-    delivery, link = await _sent(stage)
-    async with Visitor(stage) as visitor:
-        page = await visitor.get(link)
-        await visitor.post(f"{link}/renew", page.form("/identify"))
-        assert (await stage.journal.delivery(delivery)).renewals == ()
-        await visitor.identify(link, LAST6)
-        await stage.journal.revoke_links(delivery)
-        assert (await visitor.get(f"{link}/documents/d1.pdf")).status == 410
-        page = await visitor.get(link)
-        assert page.says("链接已停用")
-        await visitor.send(page, "/renew")
-    assert (await stage.journal.delivery(delivery)).renewals == ("a1",)
-
-
-async def test_a_withdrawn_delivery_asks_for_nothing(stage: Stage) -> None:
-    delivery, link = await _sent(stage)
-    await stage.tell(delivery, events.Withdrawn(at=stage.clock.now(), by="case-system", reason="settled"))
-    async with Visitor(stage) as visitor:
-        page = await visitor.get(link)
-        assert page.says("本次送达已撤回")
-        assert [form.action for form in page.tree().forms] == []
-        await visitor.post(f"{link}/renew", {"form": "x"})
-    assert (await stage.journal.delivery(delivery)).renewals == ()
-
-
 # --- what leaks, and what is said ------------------------------------------------------------------------------------
 
 
 async def test_no_header_and_no_log_line_gives_a_link_away(stage: Stage) -> None:
-    _, link = await _sent(stage)
+    _, link = await link_out(stage)
     token = link.removeprefix("/d/")
     async with Visitor(stage) as visitor:
         await visitor.identify(link, LAST6)
@@ -462,7 +382,7 @@ async def test_no_header_and_no_log_line_gives_a_link_away(stage: Stage) -> None
 
 
 async def test_pages_carry_no_script_and_nothing_from_elsewhere(stage: Stage) -> None:
-    _, link = await _sent(stage)
+    _, link = await link_out(stage)
     async with Visitor(stage) as visitor:
         pages = [
             await visitor.get(link),
@@ -487,7 +407,7 @@ async def test_pages_carry_no_script_and_nothing_from_elsewhere(stage: Stage) ->
     ("en-GB", "?lang=xx", "en"),
 ])  # fmt: skip
 async def test_the_language_is_the_readers_choice(stage: Stage, browser: str, asked: str, expected: str) -> None:
-    _, link = await _sent(stage)
+    _, link = await link_out(stage)
     async with Visitor(stage, language=browser) as visitor:
         page = await visitor.get(link + asked)
         assert page.tree().get("lang") == expected
@@ -497,7 +417,7 @@ async def test_the_language_is_the_readers_choice(stage: Stage, browser: str, as
 
 
 async def test_english_pages_are_english_but_for_what_the_court_wrote(stage: Stage) -> None:
-    _, link = await _sent(stage)
+    _, link = await link_out(stage)
     async with Visitor(stage, language="en") as visitor:
         pages = [await visitor.get(link), await visitor.identify(link, LAST6), await visitor.get(f"{link}/receipt")]
     written = "王小明|（2024）示0101民初123号|传票|民事起诉状副本|证据材料|示范市法院路1号|送达|中文"
@@ -507,7 +427,7 @@ async def test_english_pages_are_english_but_for_what_the_court_wrote(stage: Sta
 
 
 async def test_names_and_titles_are_shown_as_text(stage: Stage) -> None:
-    _, link = await _sent(stage, name='<img src=x onerror="1">&王')
+    _, link = await link_out(stage, name='<img src=x onerror="1">&王')
     async with Visitor(stage) as visitor:
         page = await visitor.identify(link, LAST6)
     assert "<img src=x" not in page.text
