@@ -35,8 +35,7 @@ def told(at: datetime) -> str:
 
 def latest_useful(delivery: Delivery, book: Rulebook, now: datetime) -> Latest | None:
     """The earliest of these moments; None where nothing is said. Which rows are in force is looked up for `now`."""
-    told = delivery.needed_by or any(document.hearing_at for document in delivery.documents)
-    return latest_of(delivery, [question for _, question in questions(delivery, now)], book) if told else None
+    return latest_of(delivery, [question for _, question in questions(delivery, now)], book)
 
 
 def latest_of(delivery: Delivery, asked: Iterable[Question], book: Rulebook) -> Latest | None:

@@ -17,11 +17,6 @@ def _dated(trial: Trial) -> Value:
     return trial.answer is not None and trial.answer.outcome.dated
 
 
-@finding("asks_confirmation")
-def _asks_confirmation(trial: Trial) -> Value:
-    return trial.answer is not None and trial.answer.next == "clerk_confirm"
-
-
 @finding("paper", ("not_asked", "asked", "handed_over"))
 def _paper(trial: Trial) -> Found:
     """CPL 90(1): a paper copy asked for, and handed over after that."""
@@ -49,13 +44,10 @@ def _clear_days_left(trial: Trial) -> Value:
 
 
 @finding("died_in_appeal_period")
-def _died_in_appeal_period(trial: Trial) -> Found:
-    """CPL 153(1): after the service took effect, before the period for appeal had run out."""
-    since, effect = trial.question.recipient.standing.since, trial.answer
-    if since is None or since > trial.question.as_of or effect is None or effect.at is None or since < effect.at:
-        return Found(False)
-    appeal = appeal_period(trial)
-    return Found(bool(appeal and appeal.last_day and trial.day(since) <= appeal.last_day))
+def _died_in_appeal_period(trial: Trial) -> Value:
+    """CPL 153(1): before the period for appeal had run out. Who died before the service was not served (law.md R2.1)."""
+    since, appeal = trial.question.recipient.standing.since, appeal_period(trial)
+    return bool(since and appeal and appeal.last_day and trial.day(since) <= appeal.last_day)
 
 
 @moment("effect")
