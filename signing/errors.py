@@ -5,8 +5,13 @@
     SigningError
     ├── KeyFileUnreadable   look at the key file: it is damaged, or key and certificate do not belong together
     │   └── WrongPassword   give the right password
+    ├── KeyUnavailable      try again later: the token is out, the signing service is away or did not answer whole
+    ├── KeyRefused          look at the settings: wrong PIN or credentials, no such key, key and certificate differ
+    ├── NoSealEnabled       enable a key of this court: two clerks do that
     ├── NotSealable         give back the document: it is encrypted, damaged, or its author forbade further signatures
+    ├── LedgerWrong         trust none of it: a note, checkpoint, tile or proof is malformed or not genuine
     ├── PageNotShown        ask for another page, or give back the document
+    ├── TimestampWrong      (signing.timestamp) ask another authority: the answer proves nothing
     ├── ProofNotRendered    report a fault in songda: the template refused the content
     └── SignerLost          try again later: the process that worked on it died or took too long
 
@@ -28,8 +33,24 @@ class WrongPassword(KeyFileUnreadable):
     """The password does not open the key file."""
 
 
+class KeyUnavailable(SigningError):
+    """The key exists and cannot be reached now; nothing was signed that anybody relies on."""
+
+
+class KeyRefused(SigningError):
+    """The place where the key is refuses us, and will until a person mends it; it is not asked again and again."""
+
+
+class NoSealEnabled(SigningError):
+    """The court has no key that may seal on that day."""
+
+
 class NotSealable(SigningError):
     """No seal can be put on this document without breaking it."""
+
+
+class LedgerWrong(SigningError):
+    """A note, a checkpoint, a tile or a proof of the ledger is not what it should be."""
 
 
 class PageNotShown(SigningError):
