@@ -185,7 +185,7 @@ def _rung(row: Fields) -> RouteRule:
         task=row.optional_word("task", TASKS),
         **_why(row),
     )
-    if rung.media not in ("electronic", "mail") and rung.task is None:
+    if rung.media not in ("electronic", "mail", "") and rung.task is None:
         row.fault("task", "missing", "What no channel of ours carries is a person's: name the task that asks for it.")
     row.unknown()
     return rung

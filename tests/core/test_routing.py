@@ -181,6 +181,9 @@ def test_who_is_not_free_is_served_through_those_who_keep_them(kind: str) -> Non
     planned = plan_route(where, book(), NOON, channels=EVERY)
     assert [(step.address, step.task) for step in planned.steps] == [("a2", "serve_via_institution")]
     assert [one.address for one in planned.rejected] == ["a1"]
+    for since in (NOON - DAYS, NOON):
+        kept = of_whom(where, standing=Standing(kind=kind, since=since))
+        assert plan_route(kept, book(), NOON, channels=EVERY) == planned
     later = of_whom(where, standing=Standing(kind=kind, since=NOON + DAYS))
     assert [step.address for step in plan_route(later, book(), NOON, channels=EVERY).steps] == ["a1"]
 
