@@ -73,7 +73,7 @@ def _proposal(happened: Sequence[Event], moves: Moves) -> Proposal:
     closed = next((event for event in happened if isinstance(event, TaskClosed)), None)
     vouched: list[FactRecorded | RecipientLearnt] = [*recorded, *learnt]
     entered = closed or vouched[0]
-    news = [(event.consents, event.representatives, event.standing) for event in learnt]
+    news = [(event.addresses, event.consents, event.representatives, event.standing) for event in learnt]
     told = f"{closed.task} {closed.decision}" if closed else repr(([event.fact for event in recorded], news))
     return Proposal(
         id=hashlib.sha256(told.encode()).hexdigest()[:12],

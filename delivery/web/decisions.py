@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from delivery.core.byhand import address_of
 from delivery.core.events import SECOND_PERSON, Event, FactRecorded, TaskClosed
 from delivery.core.model import Delivery, Fact, Task
 from delivery.core.paper import SEND_PAPER
@@ -24,15 +25,22 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
 }
 """The decisions that fit a kind of task; for all others: done, or where it is about what was sent, send that again."""
 
+MEANT: Mapping[str, tuple[str, ...]] = {"at_risk": ("postponed", "another_way", "accepted")}
+"""Where `done` alone would not say what was decided: what it means, put before the reason on record."""
+
 DATED = ("served", "presumed", "deemed")
 ABOUT_SENDING = frozenset({"serve_again", "mail", "repost_mail", "track_mail", "cure_evidence", "phone_confirm"})
 
 
 def choices(task: Task) -> tuple[str, ...]:
-    """The decisions open to a clerk, the proposed one first."""
+    """The decisions open to a clerk, the proposed one first. A step that a person takes is answered with facts; closed
+    without one, nothing came of it and the route goes on.
+    """
     again = ("send_again",) if task.kind in ABOUT_SENDING and task.attempt else ()
     if task.proposal == SEND_PAPER:
         return (SEND_PAPER, "done")
+    if address_of(task):
+        return ("give_up", "done")
     fitting = CHOICES.get(task.kind) or (*_on_the_proposal(task), *again) or ("done",)
     return tuple(sorted(fitting, key=lambda decision: decision != task.proposal))
 
@@ -50,20 +58,36 @@ def may_decide(task: Task, role: str) -> bool:
     return task.owner != "judge" or role == "judge"
 
 
-def word_for(task_kind: str, decision: str, *, own: bool = False) -> str:
-    """The key of the word on the button: an objection is upheld or rejected, an `own` proposal taken back."""
+_WORDS = {
+    ("objection", "confirm"): "uphold",
+    ("objection", "reject"): "overrule",
+    ("embargo", "done"): "measure_done",
+}
+
+
+def word_for(task_kind: str, decision: str, *, own: bool = False, step: bool = False) -> str:
+    """The key of the word on the button: an objection is upheld or rejected, an `own` proposal taken back, a `step` of
+    the route given up or answered by what was recorded.
+    """
     if own:
         return "take_back"
-    return {"confirm": "uphold", "reject": "overrule"}[decision] if task_kind == "objection" else decision
+    return f"step_{decision}" if step else _WORDS.get((task_kind, decision), decision)
+
+
+def meanings(task: Task, decision: str) -> tuple[str, ...]:
+    """What that decision on that task may mean; nothing where it speaks for itself."""
+    return MEANT.get(task.kind, ()) if decision == "done" else ()
 
 
 def open_to(delivery: Delivery, task: Task, name: str) -> tuple[str, ...]:
     """The decisions open to that account: none while one waits for a second person, and who entered what would change a
-    date may take it back only.
+    date may take it back only. A step of the route is done where a fact says so.
     """
     if any(proposal.task == task.id for proposal in delivery.proposals):
         return ()
-    found = choices(task)
+    step = address_of(task)
+    told = step is None or any(fact.address == step for fact in delivery.facts)
+    found = tuple(choice for choice in choices(task) if told or choice != "done")
     return found if task.kind != SECOND_PERSON or may_confirm(delivery, task, name) else ("reject",)
 
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Any
 
 from delivery.core import vocabulary
+from delivery.core.civil import CHINA
 from delivery.core.events import Event, FactRecorded, RecipientLearnt, apply
 from delivery.core.facts import FLAGS, LISTS, SHAPES, words_of
 from delivery.core.fields import Fault
@@ -86,7 +87,9 @@ def _weight(widget: Widget) -> int:
     return ("person", "choice", "instant", "day", "many", "flag").index(widget.what)
 
 
-def read_form(method: Method, delivery: Delivery, form: Form, role: str, now: datetime) -> Entered:
+def read_form(
+    method: Method, delivery: Delivery, form: Form, role: str, now: datetime, zone: tzinfo = CHINA
+) -> Entered:
     """All faults at once, as everywhere. `role`: of the account that enters it, for what an official has to decide."""
     chosen = choose(method, delivery, form)
     here = apply(delivery, RecipientLearnt(at=now, by="", addresses=(chosen.address,))) if chosen.address else delivery
@@ -94,7 +97,7 @@ def read_form(method: Method, delivery: Delivery, form: Form, role: str, now: da
     faults = [*chosen.faults, *_overfull(delivery, chosen.address), *([] if reason else [("reason", "missing")])]
     facts: list[Fact] = []
     for kind in method.kinds:
-        read = read_told_fact(_told(method, kind, form, chosen, role), here, now)
+        read = read_told_fact(_told(method, kind, form, chosen, role, zone), here, now)
         if isinstance(read, Fact):
             facts.append(read)
         else:  # where no place could be read, that has been said
@@ -111,19 +114,19 @@ def _overfull(delivery: Delivery, address: Address | None) -> Sequence[tuple[str
     return [("place", "too_many")] if full else []
 
 
-def _told(method: Method, kind: str, form: Form, chosen: Chosen, role: str) -> dict[str, Any]:
+def _told(method: Method, kind: str, form: Form, chosen: Chosen, role: str, zone: tzinfo) -> dict[str, Any]:
     """The fact as a case system would tell it."""
-    told: dict[str, Any] = {"kind": kind, "at": _local(form.get("at", ""))}
+    told: dict[str, Any] = {"kind": kind, "at": told_instant(form.get("at", ""), zone)}
     if chosen.place:
         told |= {"address": chosen.place[0], "attempt": chosen.place[1]}
     for name in SHAPES[kind].fields:
         full = f"{kind}.{name}"
         if full not in method.omits:
-            told[name] = role if name == "decided_by" else method.says.get(full) or _value(kind, name, form)
+            told[name] = role if name == "decided_by" else method.says.get(full) or _value(kind, name, form, zone)
     return {name: value for name, value in told.items() if value is not None}
 
 
-def _value(kind: str, name: str, form: Form) -> Any:
+def _value(kind: str, name: str, form: Form, zone: tzinfo) -> Any:
     full = f"{kind}.{name}"
     what, known = _what(kind, name)
     match what:
@@ -134,7 +137,7 @@ def _value(kind: str, name: str, form: Form) -> Any:
         case "person":
             return _person(full, form)
         case "instant":
-            return _local(form.get(full, ""))
+            return told_instant(form.get(full, ""), zone)
     return form.get(full) or None
 
 
@@ -146,9 +149,9 @@ def _person(full: str, form: Form) -> dict[str, Any]:
     return told
 
 
-def _local(value: str) -> str | None:
-    """A form's local date and time, at the court, as an instant; what is none is left to the reader to refuse."""
-    moment = local_instant(value) if _LOCAL.fullmatch(value) else None
+def told_instant(value: str, zone: tzinfo = CHINA) -> str | None:
+    """A form's local date and time in the court's zone as an instant; what is none is left to the reader to refuse."""
+    moment = local_instant(value, zone) if _LOCAL.fullmatch(value) else None
     return moment.isoformat() if moment else value or None
 
 

@@ -96,7 +96,7 @@ def _new(channel: str, delivery: Delivery, form: Mapping[str, str]) -> Chosen:
     name = form.get("new_id", "")
     told = {"id": name if NEW_ID.fullmatch(name) else free_id(delivery), "channel": channel, "basis": "none"}
     told["value"] = " ".join(form.get("value", "").split())
-    address = read_address(Fields(told, "", faults), {"recipient"}, _NO_SCRIPTS)
+    address = read_address(Fields(told, "", faults), {"recipient"}, NO_SCRIPTS)
     if faults:
         return Chosen(faults=tuple(("value", _empty(fault.code)) for fault in faults))
     return _placed(address, delivery)
@@ -130,5 +130,5 @@ def _empty(code: str) -> str:
     return "missing" if code in ("too_short", "blank") else code
 
 
-_NO_SCRIPTS = ScriptPolicy(parse=str, simulated=frozenset())
+NO_SCRIPTS = ScriptPolicy(parse=str, simulated=frozenset())
 """What a clerk enters is a real place: a script is for a filing (contract.md §6)."""

@@ -83,6 +83,15 @@ ASKED: Mapping[str, tuple[Asked, ...]] = {
 }
 
 
+_CHANGE = ("replaces", "at", "in_writing")
+_ORDER = (
+    "part",
+    *(name for part in PARTS for name in (part, *(f"{part}.{one.name}" for one in ASKED[part]), *_CHANGE)),
+    *("reason", "by"),
+)
+"""Of the fields on the page: faults are told in it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entered:
     """What the form says, or every fault in it: (the field's name, the code of the fault)."""
@@ -98,7 +107,8 @@ def read_form(delivery: Delivery, form: Form, by: str, now: datetime, zone: tzin
     read = read_news(_body(delivery, form, by, zone), delivery, now, NO_SCRIPTS)
     if isinstance(read, News):
         return Entered(news=read)
-    return Entered(faults=tuple(dict.fromkeys((_field_of(fault), _code(fault)) for fault in read)))
+    faults = dict.fromkeys((_field_of(fault), _code(fault)) for fault in read)
+    return Entered(faults=tuple(sorted(faults, key=lambda fault: _ORDER.index(fault[0]))))
 
 
 def _body(delivery: Delivery, form: Form, by: str, zone: tzinfo) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from delivery.core import words
 from delivery.core.effect import Verdict, verdicts
-from delivery.core.explaining import Near, explain
+from delivery.core.explaining import GIVEN, Near, explain
 from delivery.core.judging import proposal
 from delivery.core.model import Delivery, Effect, Fact, Task
 from delivery.core.rulebook import Rulebook
@@ -34,11 +34,15 @@ TABLES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NearMiss:
-    """A rule that would have fired, and in words what it lacked."""
+    """A rule that would have fired, and in words what it lacked; `open`: something which may yet happen could bring it.
+
+    What case, recipient, address or a setting of the court exclude is no gap that anybody could fill.
+    """
 
     rule: str
     says: str
     lacks: str
+    open: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +76,7 @@ def _reasoned(verdict: Verdict, documents: Sequence[str], text: Text) -> Reasone
         documents=tuple(documents),
         facts=told.decided.facts,
         because=tuple(_found(name, value, text) for name, value in told.decided.because.items()),
-        nearly=tuple(_near_miss(near, text) for near in told.nearly[:MOST_NEAR]),
+        nearly=tuple(_near_miss(near, verdict, text) for near in told.nearly[:MOST_NEAR]),
         says=tuple(_flags(verdict.effect, text)),
     )
 
@@ -96,9 +100,11 @@ def _flags(effect: Effect, text: Text) -> Iterator[str]:
             yield text(f"flag.{key}")
 
 
-def _near_miss(near: Near, text: Text) -> NearMiss:
+def _near_miss(near: Near, verdict: Verdict, text: Text) -> NearMiss:
     says = near.says_zh if text.language == "zh" else near.says
-    return NearMiss(rule=near.rule, says=says, lacks=_lacks(near, text))
+    fixed = near.finding in GIVEN or near.finding in (verdict.by.trial.book.knobs if verdict.by else ())
+    lacks_something = near.wanted != (False,)
+    return NearMiss(rule=near.rule, says=says, lacks=_lacks(near, text), open=lacks_something and not fixed)
 
 
 def _lacks(near: Near, text: Text) -> str:

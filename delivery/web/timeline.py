@@ -14,6 +14,7 @@ from delivery.core.effect import document_effects
 from delivery.core.events import Event, Recorded, apply, born
 from delivery.core.model import Address, Delivery, Effect, Fact, Person, Proposal, Receipt
 from delivery.core.rulebook import Rulebook
+from delivery.web.news_words import learnt_words
 from delivery.web.pages import Text
 from delivery.web.sayings import task_reason
 
@@ -193,7 +194,11 @@ def _details(event: Event, delivery: Delivery, book: Rulebook, text: Text) -> It
             yield from _moves(proposal, delivery, text)
             yield "by", by_word(proposal.by, text)
             yield "reason", proposal.reason
-        case events.FactWithdrawn() | events.Withdrawn() | events.RecipientLearnt():
+        case events.RecipientLearnt():
+            yield from learnt_words(event, text)
+            yield "by", by_word(event.by, text)
+            yield "reason", event.reason
+        case events.FactWithdrawn() | events.Withdrawn():
             by, reason = event.by, event.reason
             yield "by", by_word(by, text)
             yield "reason", reason

@@ -14,7 +14,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 from delivery.core.effect import document_effects
-from delivery.core.model import Fact, Person
+from delivery.core.model import Address, Fact, Person
 from delivery.core.ports import RawReceipt
 from delivery.core.second_person import decide_proposal
 from tests.core.world import book
@@ -286,6 +286,45 @@ async def test_a_clerk_records_a_fact(stage: Stage, page: Page, shoot: Shoot) ->
     assert await stage.facts(delivery) == ["signed"]
     await page.goto(f"/console/deliveries/{delivery}/notice")
     await shoot(page, "console-notice")
+
+
+async def test_a_clerk_enters_news_of_the_recipient(stage: Stage, page: Page, shoot: Shoot) -> None:
+    delivery = await stage.delivery(person(), types=("summons", "complaint_copy"))
+    await _sign_in(page)
+    await page.goto(f"/console/deliveries/{delivery}/recipient?part=address")
+    await shoot(page, "console-news")
+    await page.select_option("[id='address.channel']", "post")
+    await page.fill("[id='address.city']", "示范市")
+    for part in ("consent", "representative", "standing"):
+        await page.locator(f"#{part} summary").click()
+    await page.select_option("[id='representative.kind']", "litigation_agent")
+    await page.select_option("[id='consent.basis']", "express")
+    await page.fill("#reason", "当面填写变更申请")
+    await page.set_input_files("#evidence", {"name": "form.png", "mimeType": "image/png", "buffer": PICTURE})
+    await page.click("form[action$=recipient] button")
+    await page.locator("[role=alert]").wait_for()
+    await shoot(page, "console-news-faults")
+    await page.goto(f"/console/deliveries/{delivery}/recipient?consent=c1")
+    await page.fill("[id='consent.withdrawn_at']", "2025-09-16T09:00")
+    await page.fill("#reason", "书面撤回")
+    await page.click("form[action$=recipient] button")
+    await page.wait_for_url(f"**/deliveries/{delivery}")
+    (consent,) = (await stage.journal.delivery(delivery)).recipient.consents
+    assert consent.withdrawn_at
+
+
+async def test_tasks_say_what_is_missing_and_what_can_be_done(stage: Stage, page: Page, shoot: Shoot) -> None:
+    court = Address(id="e1", channel="entrusted", basis="none", value="邻近县人民法院")
+    delivery = await stage.delivery(person("何秀英", addresses=(court,)), types=("summons",))
+    step = f"{delivery}.entrust.step.e1.1"
+    why = next(rung.reason for rung in book().ladder if rung.task == "entrust")
+    await stage.open_task(delivery, "entrust", why, id=step)
+    await stage.open_task(delivery, "at_risk", "not served, and 2025-09-18 09:30, the last moment of use, has passed")
+    await stage.open_task(delivery, "public_notice", "public notice", id=f"{delivery}.public_notice.step.n1.1")
+    await _sign_in(page)
+    await shoot(page, "console-tasks-missing")
+    await page.goto(f"/console/deliveries/{delivery}")
+    await shoot(page, "console-ways")
 
 
 async def test_a_changed_date_waits_for_a_second_person(stage: Stage, page: Page, shoot: Shoot) -> None:
