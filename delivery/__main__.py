@@ -78,13 +78,13 @@ def _route(given: argparse.Namespace) -> int:
 def _period(given: argparse.Namespace) -> int:
     from delivery import asking
 
-    return asking.period(given.config, given.file)
+    return asking.period(given.config, given.file, given.court)
 
 
 def _effect(given: argparse.Namespace) -> int:
     from delivery import asking
 
-    return asking.effect(given.config, given.file)
+    return asking.effect(given.config, given.file, given.court)
 
 
 def _migrate(given: argparse.Namespace) -> int:
@@ -246,6 +246,7 @@ def _add_period(commands: Commands) -> None:
     )
     command.add_argument("file", type=Path, metavar="FILE.json", help="one period scenario, or a list of them")
     _takes_config(command)
+    _takes_court(command)
 
 
 def _add_effect(commands: Commands) -> None:
@@ -270,6 +271,7 @@ def _add_effect(commands: Commands) -> None:
     )
     command.add_argument("file", type=Path, metavar="FILE.json", help="one scenario, or a list of them")
     _takes_config(command)
+    _takes_court(command)
 
 
 def _add_migrate(commands: Commands) -> None:
@@ -300,6 +302,11 @@ def _takes_config(command: argparse.ArgumentParser) -> None:
     command.add_argument("--config", type=Path, metavar="FILE", help=says)
 
 
+def _takes_court(command: argparse.ArgumentParser) -> None:
+    says = "count with what this court has of its own: calendars/<name>/local/CODE.toml and outages/CODE.toml"
+    command.add_argument("--court", metavar="CODE", type=_court, help=says)
+
+
 def _takes_filing(command: argparse.ArgumentParser) -> None:
     command.add_argument("file", type=Path, metavar="FILE.json", help="a submission (docs/schemas), one CloudEvent")
     command.add_argument(
@@ -317,6 +324,14 @@ def _document(text: str) -> tuple[str, Path]:
     if not (name and mark and file):
         raise argparse.ArgumentTypeError("ID=FILE.pdf, as in d1=summons.pdf")
     return name, Path(file)
+
+
+def _court(text: str) -> str:
+    from delivery.settings import COURT_CODE
+
+    if not COURT_CODE.fullmatch(text):  # it is a file name
+        raise argparse.ArgumentTypeError("letters, digits, hyphen and underscore, at most 60")
+    return text
 
 
 def _roles(text: str) -> frozenset[str]:

@@ -34,28 +34,30 @@ Answer = Callable[[Any, str], Mapping[str, Any] | Faults]
 """From a decoded scenario and its place to what is printed, or to its faults."""
 
 
-def period(config: Path | None, file: Path) -> int:
-    """`songda period`. The exit status: 0 all answered, 1 some scenario not valid, 2 file or rulebook not readable."""
+def period(config: Path | None, file: Path, court: str | None = None) -> int:
+    """`songda period`; at a court, by its code, with its own days off and outages. The exit status: 0 all answered,
+    1 some scenario not valid, 2 file or rulebook not readable.
+    """
     folder = _config(config)
 
     @cache
     def law_of(name: str) -> PeriodLaw | None:
         try:
-            return rulebooks.period_law(folder, name)
+            return rulebooks.period_law(folder, name, court)
         except (FileNotFoundError, NotADirectoryError):
             return None
 
     return answer_all(file, lambda scenario, place: _period(scenario, place, law_of))
 
 
-def effect(config: Path | None, file: Path) -> int:
-    """`songda effect`. The exit status as in `period`."""
+def effect(config: Path | None, file: Path, court: str | None = None) -> int:
+    """`songda effect`; at a court as in `period`, and so the exit status."""
     folder = _config(config)
 
     @cache
     def book_of(name: str) -> Rulebook | None:
         try:
-            return rulebooks.rulebook_of(folder, name)
+            return rulebooks.rulebook_of(folder, name, court)
         except (FileNotFoundError, NotADirectoryError):
             return None
 
@@ -83,7 +85,8 @@ def _period(scenario: Any, place: str, law_of: Callable[[str], PeriodLaw | None]
     if not isinstance(question, PeriodQuestion):
         return question
     found = question.answer()
-    return period_json(question.id, found, question.in_time(found), question.law.catalogue)
+    beside = question.beside(found)
+    return period_json(question.id, found, question.in_time(found), question.law.catalogue, beside)
 
 
 def _config(config: Path | None) -> Path:

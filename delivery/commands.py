@@ -149,7 +149,7 @@ def _dry_run(settings: Settings, event: Any) -> Submission | Faults:
 
 
 def _routes(settings: Settings, found: Submission) -> Iterable[dict[str, Any]]:
-    book, channels = keyring.rules_of(settings), frozenset(settings.channels)
+    book, channels = keyring.rules_of(settings).at(found.court), frozenset(settings.channels)
     return routes_json(found, book, wiring.clock_of(settings).now(), channels=channels)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from delivery.clock import COURT_ZONE
 from delivery.core.rulebook import Rulebook
-from delivery.rulebooks import rulebook_of
+from delivery.rulebooks import installed_rulebook
 from delivery.settings import CourtSettings, Settings
 from signing.keys import OpenedKeys, make_key_file, open_key_file
 
@@ -103,8 +103,10 @@ def _publish_certificate(settings: Settings, court: CourtSettings, certificate: 
 
 
 def rules_of(settings: Settings) -> Rulebook:
-    """The rulebook beside the settings file. Raises RulebookBroken, FileNotFoundError."""
-    return rulebook_of(settings.path.parent, settings.rulebook)
+    """The rulebook beside the settings file, and what its courts have of their own. Raises RulebookBroken,
+    TablesBroken, FileNotFoundError.
+    """
+    return installed_rulebook(settings.path.parent, settings.rulebook, [court.code for court in settings.courts])
 
 
 def webhook_secret(settings: Settings) -> str:

@@ -1,13 +1,15 @@
 """Rulebooks and calendars on the disk, read for the core, which opens no file.
 
 `config` is the folder with `rules/<rulebook>/` and, where there are some, `calendars/<name>/`; else the calendars that
-songda ships are used: days off are facts of a state, not a court's settings.
+songda ships are used: days off are facts of a state, not a court's settings. What one court has of its own is its
+festival days in `calendars/<name>/local/<court>.toml`, and the outages of its systems in `outages/<court>.toml`.
 """
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from delivery.core.calendars import read_calendar, read_local
 from delivery.core.catalogue import read_catalogue
 from delivery.core.civil import Calendar
 from delivery.core.knobs import Knobs, read_knobs
+from delivery.core.outages import Outage, read_outages
 from delivery.core.periods import PeriodLaw
 from delivery.core.rulebook import Rulebook, load
 from delivery.core.tables import TablesBroken
@@ -33,7 +36,13 @@ def period_law(config: Path, name: str, court: str | None = None) -> PeriodLaw:
     knobs = read_knobs(_said(folder / KNOBS), tables[KNOBS])
     catalogue = read_catalogue(_said(folder / PERIODS), tables[PERIODS], knobs)
     calendar = calendar_of(config, catalogue.calendar, court)
-    return PeriodLaw(catalogue=catalogue, calendar=calendar, knobs=knobs, settings=knobs.turned())
+    return PeriodLaw(
+        catalogue=catalogue,
+        calendar=calendar,
+        knobs=knobs,
+        settings=knobs.turned(),
+        outages=outages_of(config, court),
+    )
 
 
 def rulebook_of(config: Path, name: str, court: str | None = None) -> Rulebook:
@@ -52,6 +61,22 @@ def rulebook_of(config: Path, name: str, court: str | None = None) -> Rulebook:
     named = tables.get("rulebook", {}).get("calendar")
     periods = period_law(config, name, court) if (folder / PERIODS).exists() else None
     return load(tables, calendar_of(config, named if isinstance(named, str) else name, court), periods)
+
+
+def installed_rulebook(config: Path, name: str, courts: Iterable[str]) -> Rulebook:
+    """The rules of a jurisdiction, with those of each court that has days off or outages of its own.
+
+    Raises as `rulebook_of`, and TablesBroken for a court's own files.
+    """
+    book = rulebook_of(config, name)
+    at_courts = {court: rulebook_of(config, name, court) for court in courts}
+    return replace(book, courts={court: there for court, there in at_courts.items() if there != book})
+
+
+def outages_of(config: Path, court: str | None) -> tuple[Outage, ...]:
+    """The outages that a court has on record. Raises TablesBroken."""
+    file = config / "outages" / f"{court}.toml"
+    return read_outages(_said(file), _tables(file)) if court is not None and file.exists() else ()
 
 
 def knobs_of(config: Path, name: str) -> Knobs:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-_CODE = re.compile(r"[A-Za-z0-9_-]{1,60}")
+COURT_CODE = re.compile(r"[A-Za-z0-9_-]{1,60}")
 """A court's code is a file name, a part of a NATS subject and of an address."""
 
 HTTP_PORT = "SONGDA_HTTP_PORT"
@@ -201,7 +201,7 @@ class _Reading:
         self._faults += [f"/court/{index}/{name}: no such setting" for name in row if name not in fields]
         if missing or any(name not in fields for name in row):
             return None
-        if not _CODE.fullmatch(row["code"]):
+        if not COURT_CODE.fullmatch(row["code"]):
             self._faults.append(f"/court/{index}/code: letters, digits, hyphen and underscore, at most 60")
             return None
         return CourtSettings(**row)

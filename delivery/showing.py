@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,6 @@ import msgspec
 
 from delivery import keyring, wiring
 from delivery.checking import checked
-from delivery.clock import COURT_ZONE
 from delivery.core.events import Recorded
 from delivery.core.model import Delivery
 from delivery.core.rulebook import Rulebook
@@ -46,9 +46,8 @@ def show(config: Path, delivery: str, *, as_json: bool) -> int:
         everything = {"delivery": delivery_json(told), **_events(told, history), "effect": effect}
         print(msgspec.json.encode(everything).decode())
     else:
-        print(
-            "\n".join(_sheet(told, history, effect, keyring.rules_of(settings), Text(language(), catalogue("console"))))
-        )
+        book = keyring.rules_of(settings).at(told.court)
+        print("\n".join(_sheet(told, history, effect, book, Text(language(), catalogue("console"), book.zone))))
     return 0
 
 
@@ -72,7 +71,8 @@ async def _looked_up(settings: Settings, delivery_id: str) -> tuple[Delivery, li
         delivery, history = await journal.delivery(delivery_id), await journal.load(delivery_id)
     finally:
         await journal.close()
-    return delivery, [*history], effect_view(delivery, history, keyring.rules_of(settings), clock.now())
+    book = keyring.rules_of(settings).at(delivery.court)
+    return delivery, [*history], effect_view(delivery, history, book, clock.now())
 
 
 # --- for a person ----------------------------------------------------------------------------------------------------
@@ -89,7 +89,7 @@ def _sheet(
     for document in effect["documents"]:
         yield from _effect(delivery, document, text)
     for task in delivery.tasks:
-        yield f"{text.word('task', task.kind)} ({task.owner}, {_moment(task.due_at)}): {task.reason}"
+        yield f"{text.word('task', task.kind)} ({task.owner}, {_moment(task.due_at, text)}): {task.reason}"
 
 
 HEAD = {
@@ -102,7 +102,7 @@ def _row(line: Line, text: Text) -> tuple[str, ...]:
     counts = str(line.effective or "") if line.weighty else ""
     details = "; ".join(f"{label} {value}" for label, value in line.details)
     what = f"{line.title}: {line.tag}" if line.tag else line.title
-    return (_moment(line.at), _moment(line.recorded_at), counts, what, details)
+    return (_moment(line.at, text), _moment(line.recorded_at, text), counts, what, details)
 
 
 def _effect(delivery: Delivery, document: Mapping[str, Any], text: Text) -> Iterator[str]:
@@ -115,8 +115,8 @@ def _effect(delivery: Delivery, document: Mapping[str, Any], text: Text) -> Iter
         yield f"  → {document['next'] or ''}  {json.dumps(flags) if flags else ''}".rstrip()
 
 
-def _moment(instant: Any) -> str:
-    return f"{instant.astimezone(COURT_ZONE):%Y-%m-%d %H:%M:%S}"
+def _moment(instant: datetime, text: Text) -> str:
+    return f"{text.local(instant):%Y-%m-%d %H:%M:%S}"
 
 
 def _complain(says: str, status: int) -> int:

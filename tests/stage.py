@@ -118,7 +118,9 @@ class Stage:
     simulated: SimulatedChannel
     receiving: Receiving
 
-    async def submit(self, *recipients: Recipient, documents: Sequence[Document] = (), key: str = "s-1") -> list[str]:
+    async def submit(
+        self, *recipients: Recipient, documents: Sequence[Document] = (), key: str = "s-1", court: str = COURT.code
+    ) -> list[str]:
         """File one submission with those recipients; the ids of its deliveries."""
         content = pdf()
         digest = await self.files.put(content)
@@ -129,7 +131,7 @@ class Stage:
             events.Accepted(
                 at=self.clock.now(),
                 delivery=self.clock.new_id(),
-                court=COURT.code,
+                court=court,
                 client="case-system",
                 submission=f"sub-{key}",
                 case=Case(number="（2024）青2801民初123号", kind="civil", procedure="ordinary", stage="first_instance"),
@@ -139,9 +141,9 @@ class Stage:
             for who in recipients
         )
         filing = Filing(
-            source=f"/courts/{COURT.code}/case-system",
+            source=f"/courts/{court}/case-system",
             id=key,
-            court=COURT.code,
+            court=court,
             client="case-system",
             submission_id=f"sub-{key}",
             content_hash=hashlib.sha256(key.encode()).hexdigest(),

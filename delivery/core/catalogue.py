@@ -37,7 +37,16 @@ START_FACTS = (
 )
 MEANS = ("post", "courier", "e_filing")
 HANDED_OVER, ARRIVED = "handed_over", "arrived"
-START_EXCLUDED, FULL_HOURS, MONTH_END, ROLLED = STEPS = ("start_excluded", "full_hours", "month_end", "rolled")
+START_EXCLUDED, FULL_HOURS, MONTH_END, ROLLED, OUTAGE = STEPS = (
+    "start_excluded",
+    "full_hours",
+    "month_end",
+    "rolled",
+    "outage",
+)
+SUSPENDING = ("jurisdiction_objection",)
+"""Facts that stop a period until they are over."""
+
 MOST_ROWS = 500
 
 
@@ -95,6 +104,16 @@ class Bound:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Suspension:
+    """A fact that stops a period while it lasts, by the law of the day on which it began."""
+
+    fact: str
+    case_kinds: tuple[str, ...]
+    validity: Validity
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PeriodRule:
     """One code. `starts`: None for any fact that starts something. `latest_of`: the code whose latest end it is."""
 
@@ -107,12 +126,18 @@ class PeriodRule:
     set_by_court: bool
     bounds: tuple[Bound, ...]
     length_of_end_if: KnobIs | None
+    suspended_by: tuple[Suspension, ...]
     latest_of: str | None
     sources: tuple[str, ...]
 
     def length(self, case_kind: str, prc_domicile: bool, day: date) -> Length | None:
         """The length in force on that day; None where the code does not exist for such a case."""
         return next((row for row in self.lengths if row.fits(case_kind, prc_domicile, day)), None)
+
+    def suspension(self, fact: str, case_kind: str, day: date) -> Suspension | None:
+        """The row by which a fact of that day stops this period; None where it does not."""
+        rows = (row for row in self.suspended_by if row.fact == fact and case_kind in row.case_kinds)
+        return next((row for row in rows if row.validity.covers(day)), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,6 +223,7 @@ class _Reader:
             set_by_court=row.flag("set_by_court"),
             bounds=tuple(_bound(part) for part in row.objects("bounds", least=0, most=MOST_ROWS)),
             length_of_end_if=self._knob_is(row, "length_of_end_if", required=False),
+            suspended_by=tuple(_suspension(part) for part in row.objects("suspended_by", least=0, most=MOST_ROWS)),
             latest_of=latest_of,
             sources=texts(row, "sources", required=False),
         )
@@ -311,6 +337,17 @@ def _bound(row: Fields) -> Bound:
     if bound.least is not None and bound.most is not None and bound.most < bound.least:
         row.fault("most", "contradiction", "The bound should not be less than least.")
     return bound
+
+
+def _suspension(row: Fields) -> Suspension:
+    suspension = Suspension(
+        fact=row.word("fact", SUSPENDING),
+        case_kinds=some_words(row, "case_kinds", CASE_KINDS),
+        validity=_validity(row),
+        sources=texts(row, "sources"),
+    )
+    row.unknown()
+    return suspension
 
 
 def _counting(row: Fields) -> Counting:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
 from delivery.core.catalogue import Catalogue
-from delivery.core.civil import NOT_MADE_UP, WEEKLY_REST
+from delivery.core.civil import NOT_MADE_UP, WEEKLY_REST, add
 from delivery.core.periods import Period, WhyNot
 from delivery.core.words import Words, named
 
@@ -26,6 +26,8 @@ REST_WORDS = {
     "抗战胜利70周年纪念日": ("抗战胜利70周年纪念日", "70th anniversary of victory, 2015"),
 }
 
+STAY_WORDS = {"jurisdiction_objection": ("提出管辖权异议", "An objection to jurisdiction")}
+
 WHY_NOT_WORDS: Mapping[WhyNot, Words] = {
     WhyNot.WRONG_START_FACT: Words(
         "该事实不能起算此期间，或此类案件无此期间",
@@ -35,12 +37,21 @@ WHY_NOT_WORDS: Mapping[WhyNot, Words] = {
     WhyNot.NOT_SERVED: Words("起算事实尚未发生", "what starts it has not happened yet"),
     WhyNot.RECIPIENT_NOT_SERVED: Words("有当事人尚未有效送达", "a party has not been validly served"),
     WhyNot.LENGTH_NOT_ALLOWED: Words("法院所定期限超出允许范围", "the court set a length outside the bounds"),
+    WhyNot.SUSPENDED: Words("期间中止，尚未恢复计算", "the period is stopped and does not run on yet"),
     WhyNot.NO_CALENDAR_DATA: Words("所需年份尚无放假安排数据", "there is no calendar for a year that is needed"),
 }
 
 
-def period_json(id_: str, period: Period, in_time: Mapping[str, bool | str], catalogue: Catalogue) -> dict[str, Any]:
-    """The answer to one scenario, ready for JSON: days as YYYY-MM-DD, instants with the offset of the court's zone."""
+def period_json(
+    id_: str,
+    period: Period,
+    in_time: Mapping[str, bool | str],
+    catalogue: Catalogue,
+    outages: Sequence[Mapping[str, Any]] = (),
+) -> dict[str, Any]:
+    """The answer to one scenario, ready for JSON: days as YYYY-MM-DD, instants with the offset of the court's zone.
+    `outages`: what is shown beside it (outage_json), and moves nothing.
+    """
     found: dict[str, Any] = {
         "id": id_,
         "nominal_last_day": _day(period.nominal_last_day),
@@ -52,6 +63,8 @@ def period_json(id_: str, period: Period, in_time: Mapping[str, bool | str], cat
         found["last_instant"] = period.last_instant.isoformat()
     if in_time:
         found["in_time"] = dict(in_time)
+    if outages:
+        found["outages"] = list(outages)
     return {**found, "explanation": explanation(period, catalogue)}
 
 
@@ -65,6 +78,10 @@ def explanation(period: Period, catalogue: Catalogue) -> dict[str, Any]:
         "rolled_by": [{"day": day.isoformat(), "why": why} for day, why in period.rolled_by],
         "steps": [step._asdict() for step in steps(period, catalogue)],
     }
+    if period.stays:
+        found["suspended_by"] = [
+            {"fact": stay.fact, "from": stay.begins.isoformat(), "to": _day(stay.ends)} for stay in period.stays
+        ]
     if period.parts:
         found["effective_on"] = _day(period.effective_on)
         found["parties"] = {
@@ -100,9 +117,19 @@ def _counted(period: Period) -> Iterator[Words]:
         yield Words(f"自下一整点 {first} 起算，开始之时不计入", f"It counts from the next full hour, {first}")
         yield Words(f"期间{length.zh}，于 {last} 届满", f"It lasts {length.en}, until {last}")
         return
-    start, first_day, last_day = period.start_day, period.first_day, period.nominal_last_day
+    start, first_day = period.start_day, period.first_day
+    last_day = period.nominal_last_day if start is None else add(start, n, period.span.unit)
     yield Words(f"{start} 起算，当日不计入；第一日为 {first_day}", f"{start} is not counted; day 1 is {first_day}")
     yield Words(f"期间{length.zh}，届满日为 {last_day}", f"It lasts {length.en}: the last day is {last_day}")
+    for stay in period.stays:
+        why = named(STAY_WORDS, stay.fact)
+        yield Words(
+            f"{stay.begins} {why.zh}，期间中止；裁定于 {stay.ends} 生效，次日起恢复计算",
+            f"{why.en} on {stay.begins} stops it; the ruling takes effect on {stay.ends}: it runs on the day after",
+        )
+    if period.stays:
+        nominal = period.nominal_last_day
+        yield Words(f"剩余期间计算后，届满日为 {nominal}", f"With what was left of it, the last day is {nominal}")
 
 
 def _of_all(period: Period) -> Iterator[Words]:

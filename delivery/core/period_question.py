@@ -7,14 +7,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from delivery.core.catalogue import MEANS, START_FACTS
+from delivery.core.acts import Act, in_time
+from delivery.core.catalogue import MEANS, OUTAGE, START_FACTS, SUSPENDING, PeriodRule
 from delivery.core.civil import UNITS
 from delivery.core.fields import NEVER, Fault, Faults, Fields, note_repeats
 from delivery.core.knobs import KnobsWrong
+from delivery.core.outages import Outage, outage_json, read_outage, within
 from delivery.core.periods import (
     ANNULLED,
     NONE_YET,
-    Act,
     Case,
     Party,
     Period,
@@ -23,15 +24,15 @@ from delivery.core.periods import (
     Start,
     compute,
     finality,
-    in_time,
 )
+from delivery.core.suspensions import Stay
 from delivery.core.vocabulary import CASE_KINDS, PROCEDURES, STAGES
 
 SERVICE = "service"
 OUTCOMES = ("served", "presumed", "deemed", "review", ANNULLED, *sorted(NONE_YET, reverse=True))
 JURISDICTION = re.compile(r"[a-z][a-z0-9_-]{0,39}", re.ASCII)
 LONGEST_ID = 200
-MOST_PARTIES, MOST_ACTS, LONGEST_SPAN = 1000, 1000, 10**9
+MOST_PARTIES, MOST_ACTS, LONGEST_SPAN, MOST_BESIDE = 1000, 1000, 10**9, 100
 
 LawOf = Callable[[str], PeriodLaw | None]
 """The law of a jurisdiction by its name; None where there is no such rulebook."""
@@ -50,18 +51,36 @@ class PeriodQuestion:
     parties: tuple[Party, ...]
     acts: tuple[Act, ...]
     law: PeriodLaw
+    stays: tuple[Stay, ...] = ()
+    outages: tuple[Outage, ...] = ()
 
     def answer(self) -> Period:
         if self.start is None:
             return finality(self.code, self.parties, self.law, case=self.case)
         return compute(
-            self.code, self.start, self.law, case=self.case, prc_domicile=self.prc_domicile, given=self.given
+            self.code,
+            self.start,
+            self.law,
+            case=self.case,
+            prc_domicile=self.prc_domicile,
+            given=self.given,
+            stays=self.stays,
         )
 
     def in_time(self, period: Period) -> dict[str, bool | str]:
         """By the id of each act; empty where the period has no end."""
         found = {act.id: in_time(act, period, self.law) for act in self.acts}
         return {name: verdict for name, verdict in found.items() if verdict is not None}
+
+    def beside(self, period: Period) -> list[dict[str, Any]]:
+        """The outages that fall into the period: those of the question, and those that the court has on record."""
+        starts = [part.first_day for _, part in period.parts] or [period.first_day]
+        first, zone = min((day for day in starts if day), default=None), self.law.catalogue.zone
+        if first is None or period.expiry is None:
+            return []
+        grounds = self.law.catalogue.counting(OUTAGE, self.case.kind, first)
+        found = within((*self.law.outages, *self.outages), first, period.expiry, zone)
+        return [outage_json(outage, zone, grounds) for outage in found]
 
 
 def read_period_question(value: Any, pointer: str, law_of: LawOf) -> PeriodQuestion | Faults:
@@ -90,10 +109,14 @@ def _question(fields: Fields, law_of: LawOf) -> PeriodQuestion | None:
     )
     prc_domicile = fields.flag("prc_domicile") if "prc_domicile" in fields.value else True
     given, acts = _span(fields), _acts(fields)
+    rows = fields.objects("suspensions", least=0, most=MOST_BESIDE)
+    stays = tuple(_stay(row) for row in rows)
+    outages = tuple(read_outage(row) for row in fields.objects("outages", least=0, most=MOST_BESIDE))
     code = fields.text("period", most=40)
     if law is None or code is None:
         return None
     _note_unfit(fields, law, code, start, given)
+    _note_no_stay(rows, stays, law.catalogue.rules.get(code), case)
     return PeriodQuestion(
         id=id_,
         code=code,
@@ -104,6 +127,8 @@ def _question(fields: Fields, law_of: LawOf) -> PeriodQuestion | None:
         parties=parties,
         acts=acts,
         law=law,
+        stays=stays,
+        outages=outages,
     )
 
 
@@ -177,6 +202,24 @@ def _span(fields: Fields) -> Span | None:
     span = Span(row.number("n", least=1, most=LONGEST_SPAN, default=1), row.word("unit", UNITS))
     row.unknown()
     return span
+
+
+def _stay(row: Fields) -> Stay:
+    stay = Stay(
+        fact=row.word("fact", SUSPENDING),
+        begins=row.day("from", required=True) or NEVER.date(),
+        ends=row.day("to"),
+    )
+    row.unknown()
+    if stay.ends is not None and stay.ends < stay.begins:
+        row.fault("to", "contradiction", "The day should not lie before from.")
+    return stay
+
+
+def _note_no_stay(rows: list[Fields], stays: tuple[Stay, ...], rule: PeriodRule | None, case: Case) -> None:
+    for row, stay in zip(rows, stays, strict=True):
+        if rule is not None and rule.suspension(stay.fact, case.kind, stay.begins) is None:
+            row.fault("fact", "not_here", "This fact does not stop this period in such a case: leave it out.")
 
 
 def _acts(fields: Fields) -> tuple[Act, ...]:

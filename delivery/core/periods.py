@@ -1,7 +1,7 @@
-"""When a period ends, and whether an act was in time: pure arithmetic over the catalogue and the calendar (law.md §8).
+"""When a period ends: pure arithmetic over the catalogue and the calendar (law.md §8).
 
 How long, from which fact, rolling or not, within which bounds: all that is data (catalogue.py). Here are days that are
-added, rest days that are passed over, and instants that are compared.
+added and rest days that are passed over; what stops a period is in suspensions.py, acts are in acts.py.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from enum import StrEnum
 from typing import Any
 
 from delivery.core.catalogue import (
-    ARRIVED,
     FULL_HOURS,
     HOUR,
     MONTH_END,
@@ -23,14 +22,13 @@ from delivery.core.catalogue import (
     Bound,
     Catalogue,
     KnobIs,
-    Means,
     PeriodRule,
 )
 from delivery.core.civil import DAY, NOT_MADE_UP, Calendar, NoCalendarData, add, local_day
 from delivery.core.knobs import Knobs
+from delivery.core.outages import Outage
+from delivery.core.suspensions import Stay, StillStopped, run_on
 
-REVIEW = "review"
-MIDNIGHT = "24:00"
 ONE_DAY, ONE_HOUR = timedelta(days=1), timedelta(hours=1)
 
 
@@ -43,6 +41,7 @@ class WhyNot(StrEnum):
     RECIPIENT_NOT_SERVED = "recipient_not_served"
     LENGTH_NOT_ALLOWED = "length_not_allowed"
     NO_CALENDAR_DATA = "no_calendar_data"
+    SUSPENDED = "suspended"
 
 
 PROVISIONAL = frozenset({"presumed", "review"})
@@ -88,24 +87,17 @@ class Party:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Act:
-    """What a party did: `at` handed to the carrier or filed, `arrives_at` at the court; aware instants."""
-
-    id: str
-    means: str
-    at: datetime
-    arrives_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PeriodLaw:
-    """What a period is computed with. `settings`: the value of every knob; `told`: those set for this question."""
+    """What a period is computed with. `settings`: the value of every knob; `told`: those set for this question.
+    `outages`: of the court's systems, as far as they are on record.
+    """
 
     catalogue: Catalogue
     calendar: Calendar
     knobs: Knobs
     settings: Mapping[str, str]
     told: frozenset[str] = frozenset()
+    outages: tuple[Outage, ...] = ()
 
     def with_knobs(self, overrides: Mapping[str, Any]) -> PeriodLaw:
         """The same with these knobs turned. Raises KnobsWrong with every fault."""
@@ -124,7 +116,8 @@ class Period:
 
     `expiry`: the first instant that is too late. `last_instant`: hour periods only. `rolled_by`: the rest days passed
     over, each with why it is one. `basis`: articles and knobs. `unusual`: allowed, but worth a second look.
-    With `why_not` there are no days. `parts`: of a finality, each party's own appeal period.
+    With `why_not` there are no days. `stays`: what stopped it on the way. `parts`: of a finality, each party's own
+    appeal period.
     """
 
     code: str
@@ -142,6 +135,7 @@ class Period:
     basis: tuple[str, ...] = ()
     provisional: bool = False
     unusual: bool = False
+    stays: tuple[Stay, ...] = ()
     parts: tuple[tuple[str, Period], ...] = ()
 
     @property
@@ -164,8 +158,10 @@ def compute(
     case: Case,
     prc_domicile: bool = True,
     given: Span | None = None,
+    stays: Sequence[Stay] = (),
 ) -> Period:
-    """One period. `given`: the length that the court set, for the codes whose length it sets.
+    """One period. `given`: the length that the court set, for the codes whose length it sets. `stays`: what stops it,
+    where the catalogue says that it does; others change nothing.
 
     Raises KeyError for an unknown code, ValueError for one that needs parties (finality) or a given length without one.
     """
@@ -173,7 +169,7 @@ def compute(
     if rule.latest_of is not None or (rule.set_by_court and given is None):
         raise ValueError(f"{code} needs {'a given length' if rule.set_by_court else 'parties'}")
     try:
-        return _Counting(rule, start, law, case, prc_domicile).period(given)
+        return _Counting(rule, start, law, case, prc_domicile, stays).period(given)
     except _CannotEnd as cannot:
         return Period(code=code, calendar_version=law.calendar.version, why_not=cannot.why, basis=rule.sources)
     except (NoCalendarData, OverflowError):
@@ -184,9 +180,11 @@ def compute(
 class _Counting:
     """One computation: gathers what it rests on while it goes."""
 
-    def __init__(self, rule: PeriodRule, start: Start, law: PeriodLaw, case: Case, prc_domicile: bool) -> None:
+    def __init__(
+        self, rule: PeriodRule, start: Start, law: PeriodLaw, case: Case, prc_domicile: bool, stays: Sequence[Stay]
+    ) -> None:
         self._rule, self._start, self._law = rule, start, law
-        self._case, self._prc_domicile = case, prc_domicile
+        self._case, self._prc_domicile, self._stays = case, prc_domicile, stays
         self._begun = Period(code=rule.code, calendar_version=law.calendar.version)
         self._basis: list[str] = []
         self._unusual = False
@@ -276,6 +274,7 @@ class _Counting:
         self._cite_step(START_EXCLUDED, day)
         if span.unit != DAY and nominal.day != day.day:
             self._cite_step(MONTH_END, day)
+        nominal, stopped = self._run_on(day + ONE_DAY, nominal)
         rested = self._rest_days(nominal)
         if rested:
             self._cite_step(ROLLED, day)
@@ -287,7 +286,21 @@ class _Counting:
             last_day=last,
             expiry=datetime.combine(last + ONE_DAY, time(), tzinfo=self._law.catalogue.zone),
             rolled_by=rested,
+            stays=stopped,
         )
+
+    def _run_on(self, first: date, nominal: date) -> tuple[date, tuple[Stay, ...]]:
+        kind, rule = self._case.kind, self._rule
+        rows = {stay: rule.suspension(stay.fact, kind, stay.begins) for stay in self._stays}
+        try:
+            stopping = [stay for stay, row in rows.items() if row]
+            last, stopped = run_on(stopping, first, nominal, lambda day: day + ONE_DAY * len(self._rest_days(day)))
+        except StillStopped:
+            raise _CannotEnd(WhyNot.SUSPENDED) from None
+        for stay in stopped:
+            if row := rows[stay]:
+                self._cite(row.sources)
+        return last, stopped
 
     def _rest_days(self, nominal: date) -> tuple[tuple[date, str], ...]:
         """The unbroken rest days from the nominal last day on; none where this period does not roll."""
@@ -343,7 +356,7 @@ def _days_in(day: date, span: Span) -> float:
         return math.inf
 
 
-# --- all parties, and acts -------------------------------------------------------------------------------------------
+# --- all parties -----------------------------------------------------------------------------------------------------
 
 
 def finality(code: str, parties: Sequence[Party], law: PeriodLaw, *, case: Case) -> Period:
@@ -374,26 +387,3 @@ def finality(code: str, parties: Sequence[Party], law: PeriodLaw, *, case: Case)
 
 def _of_a_party(why: WhyNot) -> WhyNot:
     return WhyNot.RECIPIENT_NOT_SERVED if why in (WhyNot.START_ANNULLED, WhyNot.NOT_SERVED) else why
-
-
-def in_time(act: Act, period: Period, law: PeriodLaw) -> bool | str | None:
-    """Whether an act came before the period's end (P8, P9): True, False or `review`; None where it has no end."""
-    if period.expiry is None or period.last_day is None:
-        return None
-    settings = law.on(period.last_day)
-    means = law.catalogue.means[act.means]
-    if act.at >= _end_for(means, period, period.expiry, settings):
-        return False
-    arrived = act.arrives_at is not None and act.arrives_at < period.expiry
-    if means.counts != ARRIVED or arrived:
-        return True
-    accepted = means.late_arrival_if is not None and means.late_arrival_if.holds(settings)
-    return True if accepted else REVIEW
-
-
-def _end_for(means: Means, period: Period, expiry: datetime, settings: Mapping[str, str]) -> datetime:
-    """The period's expiry, or an earlier hour of its last day (K16); hour periods end at their own instant alone."""
-    if means.until is None or period.last_day is None or period.last_instant is not None:
-        return expiry
-    hour = settings[means.until]
-    return expiry if hour == MIDNIGHT else datetime.combine(period.last_day, time.fromisoformat(hour), expiry.tzinfo)

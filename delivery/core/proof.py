@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 
 from delivery.core.civil import CHINA, local_day
 from delivery.core.events import DocumentsSealed, FactRecorded, ReceiptReceived, Recorded
@@ -108,33 +108,39 @@ def certificate(
     now: datetime,
     known: Known,
     rulebook: str,
+    zone: tzinfo,
 ) -> Certificate:
-    """The content of the next proof."""
+    """The content of the next proof, all its instants on the clock of `zone`, the rulebook's."""
     effects = delivery.concluded
     effect = max((e for _, e in effects), key=lambda e: (e.effective_date is not None, str(e.effective_date)))
-    attempt = _decisive(delivery, effect)
+    attempt = _decisive(delivery, effect, zone)
     return Certificate(
         number=certificate_number(delivery),
         electronic=bool(attempt and delivery.recipient.address(attempt.address).electronic),
         court=court_name,
         case_number=delivery.case.number,
-        issued_at=now,
+        issued_at=now.astimezone(zone),
         outcome=named(OUTCOMES, effect.outcome),
         effect=effect,
         effects=effects,
-        documents=_documents(delivery, known.sealed_at),
-        sections=_sections(delivery, effect, attempt, known, rulebook),
-        course=tuple(_course(delivery)),
+        documents=_documents(delivery, known.sealed_at.astimezone(zone)),
+        sections=_sections(delivery, effect, attempt, known, rulebook, zone),
+        course=tuple(_course(delivery, zone)),
         replaces=delivery.proofs[-1][0] if delivery.proofs else None,
     )
 
 
-def _decisive(delivery: Delivery, effect: Effect) -> Attempt | None:
+def _decisive(delivery: Delivery, effect: Effect, zone: tzinfo) -> Attempt | None:
     """The attempt that dates the service, made by us or elsewhere: at the effective address, with the dating fact."""
     address = effect.flag("effective_address")
     there = [a for a in all_attempts(delivery, standing_facts(delivery)) if a.address == address]
-    dating = [attempt for attempt in there if _dating_fact(delivery, effect, attempt)]
+    dating = [attempt for attempt in there if _dating_fact(delivery, effect, attempt, zone)]
     return next(iter(dating or there[::-1]), None)
+
+
+def dating_fact(delivery: Delivery, effect: Effect, zone: tzinfo = CHINA) -> Fact | None:
+    """The fact that gave `effect` its day, in the rulebook's `zone`, where one fact did."""
+    return _dating_fact(delivery, effect, _decisive(delivery, effect, zone), zone)
 
 
 def _documents(delivery: Delivery, sealed_at: datetime) -> tuple[ServedDocument, ...]:
@@ -152,12 +158,12 @@ def _documents(delivery: Delivery, sealed_at: datetime) -> tuple[ServedDocument,
 
 
 def _sections(
-    delivery: Delivery, effect: Effect, attempt: Attempt | None, known: Known, rulebook: str
+    delivery: Delivery, effect: Effect, attempt: Attempt | None, known: Known, rulebook: str, zone: tzinfo
 ) -> tuple[tuple[Words, Rows], ...]:
     sections = [(Words("受送达人", "Recipient"), _recipient_rows(delivery))]
     if attempt:
         sections.append((Words("送达地址", "Address"), _address_rows(delivery, attempt)))
-    sections.append((Words("三个时间", "Three times"), _times(delivery, effect, attempt, known)))
+    sections.append((Words("三个时间", "Three times"), _times(delivery, effect, attempt, known, zone)))
     sections.append((Words("认定", "Decision"), _decision_rows(effect, known, rulebook)))
     return tuple(sections)
 
@@ -208,29 +214,29 @@ DATING = ("arrived", "replied", "procedural_act", "read", "signed", "returned")
 """Facts that can date a service; of conclusions that do not name theirs (the field is younger than the journal)."""
 
 
-def _times(delivery: Delivery, effect: Effect, attempt: Attempt | None, known: Known) -> Rows:
+def _times(delivery: Delivery, effect: Effect, attempt: Attempt | None, known: Known, zone: tzinfo) -> Rows:
     """When it happened, when we learnt it, the day the law counts (design.md §5.6)."""
-    fact = _dating_fact(delivery, effect, attempt)
-    happened = _local(fact.at) if fact else "—"
+    fact = _dating_fact(delivery, effect, attempt, zone)
+    happened = _local(fact.at, zone) if fact else "—"
     learnt = known.learnt.get((fact.kind, fact.at)) if fact else None
     return (
         (Words("发生时间", "Happened"), happened),
-        (Words("获知时间", "Learnt"), _local(learnt) if learnt else happened),
+        (Words("获知时间", "Learnt"), _local(learnt, zone) if learnt else happened),
         (Words("法律认定之日", "Day the law counts"), str(effect.effective_date or "—")),
     )
 
 
-def _dating_fact(delivery: Delivery, effect: Effect, attempt: Attempt | None) -> Fact | None:
+def _dating_fact(delivery: Delivery, effect: Effect, attempt: Attempt | None, zone: tzinfo) -> Fact | None:
     if attempt is None:
         return None
     mine = [f for f in standing_facts(delivery) if (f.address, f.attempt) == (attempt.address, attempt.number)]
     kinds = (effect.dated_by,) if effect.dated_by else DATING
-    on_day = [f for f in mine if f.kind in kinds and _counts_on(f, effect)]
+    on_day = [f for f in mine if f.kind in kinds and _counts_on(f, effect, zone)]
     return on_day[0] if on_day else None
 
 
-def _counts_on(fact: Fact, effect: Effect) -> bool:
-    return effect.effective_date in (fact.noted_on, fact.court_received_on, local_day(fact.at))
+def _counts_on(fact: Fact, effect: Effect, zone: tzinfo) -> bool:
+    return effect.effective_date in (fact.noted_on, fact.court_received_on, local_day(fact.at, zone))
 
 
 def _decision_rows(effect: Effect, known: Known, rulebook: str) -> Rows:
@@ -243,8 +249,8 @@ def _decision_rows(effect: Effect, known: Known, rulebook: str) -> Rows:
     return (*rows, *_deadline_rows(effect))
 
 
-def _local(instant: datetime) -> str:
-    return instant.astimezone(CHINA).strftime("%Y-%m-%d %H:%M:%S")
+def _local(instant: datetime, zone: tzinfo) -> str:
+    return instant.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _deadline_rows(effect: Effect) -> Iterable[tuple[Words, str]]:
@@ -254,7 +260,7 @@ def _deadline_rows(effect: Effect) -> Iterable[tuple[Words, str]]:
         yield Words(f"{deadline.name_zh}届满", f"End of the period: {deadline.name}"), days
 
 
-def _course(delivery: Delivery) -> Iterable[Happening]:
+def _course(delivery: Delivery, zone: tzinfo) -> Iterable[Happening]:
     words = {f"{r.attempt}|{r.at}": _provider_words(r) for r in delivery.receipts}
     numbers = {(a.address, a.number): a.id for a in delivery.attempts}
     for fact in standing_facts(delivery):
@@ -262,7 +268,9 @@ def _course(delivery: Delivery) -> Iterable[Happening]:
             continue  # that it was announced is our bookkeeping
         what = named(FACTS, fact.kind)
         attempt = numbers.get((fact.address or "", fact.attempt), "")
-        yield Happening(at=fact.at, what=_with_detail(what, fact), words=words.get(f"{attempt}|{fact.at}", ""))
+        yield Happening(
+            at=fact.at.astimezone(zone), what=_with_detail(what, fact), words=words.get(f"{attempt}|{fact.at}", "")
+        )
 
 
 def _provider_words(receipt: Receipt) -> str:

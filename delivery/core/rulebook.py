@@ -65,7 +65,8 @@ class Combination:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rulebook:
     """`zone`: whose days count. `rest_days`: the calendar by which terms roll. `knobs`: the open questions.
-    `period_law`: what the periods that a service starts are computed with; None without a catalogue.
+    `period_law`: what the periods that a service starts are computed with; None without a catalogue. `courts`: the same
+    rules as they are at the courts that have days off, or outages, of their own.
     """
 
     name: str
@@ -104,6 +105,7 @@ class Rulebook:
         """The rungs, in the order of trying."""
         return self.routing.rungs
 
+    courts: Mapping[str, Rulebook] = field(default_factory=dict, repr=False)
     by_table: Mapping[str, tuple[Rule, ...]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -111,6 +113,10 @@ class Rulebook:
         for rule in self.rules:
             tables.setdefault(rule.table, []).append(rule)
         object.__setattr__(self, "by_table", {name: tuple(rules) for name, rules in tables.items()})
+
+    def at(self, court: str) -> Rulebook:
+        """The rules as that court, by its code, counts with them: with its own days off and outages."""
+        return self.courts.get(court, self)
 
     def table(self, name: str, day: date) -> Iterable[Rule]:
         """The rows of a table that were in force on that day, in their order."""

@@ -71,7 +71,8 @@ async def _effect(site: Site, request: web.Request, client: Client) -> web.Respo
     known = [row for row in history if row.recorded_at <= as_of]
     if not known:
         raise Problem(404, "not_known_yet", "At that instant this delivery was not known.")
-    return answers.answer(answers.effect_view(fold(row.event for row in known), known, site.book, as_of))
+    book = site.book.at(delivery.court)
+    return answers.answer(answers.effect_view(fold(row.event for row in known), known, book, as_of))
 
 
 async def _proof(site: Site, request: web.Request, client: Client) -> web.Response:

@@ -58,7 +58,7 @@ async def _enter(desk: Desk) -> web.Response:
     delivery, method = await of_this_court(desk), METHODS.get(desk.request.match_info["method"])
     if delivery is None or method is None:
         return desk.problem("unknown", 404)
-    entered = read_form(method, delivery, sent.fields, desk.clerk.role, desk.console.clock.now())
+    entered = read_form(method, delivery, sent.fields, desk.clerk.role, desk.console.clock.now(), desk.book.zone)
     faults = (*entered.faults, *_file_faults(method, sent))
     if faults:
         return _page(desk, delivery, method, sent.fields, faults, status=422)
@@ -73,12 +73,12 @@ def _file_faults(method: Method, sent: Sent) -> Faults:
 
 async def _record(desk: Desk, delivery: Delivery, method: Method, sent: Sent) -> bool:
     """On record, or, where it would move a date, proposed: then the answer is yes."""
-    now, book, clerk = desk.console.clock.now(), desk.console.book, desk.clerk
+    now, book, clerk = desk.console.clock.now(), desk.book, desk.clerk
     evidence = await desk.console.documents.put(sent.file) if sent.file else None
 
     def happened(current: Delivery) -> Sequence[Event]:
         # Read again: what others entered meanwhile may have taken the id of the new place.
-        entered: Entered = read_form(method, current, sent.fields, clerk.role, now)
+        entered: Entered = read_form(method, current, sent.fields, clerk.role, now, book.zone)
         new = fact_form.recorded(current, entered, by=clerk.name, evidence=evidence, now=now)
         return guarded(current, new, book, now)
 

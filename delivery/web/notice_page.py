@@ -20,7 +20,7 @@ async def ask(desk: Desk) -> web.Response:
     if delivery is None:
         return desk.problem("unknown", 404)
     await looked(desk, "notice", delivery)
-    now, book, text = desk.console.clock.now(), desk.console.book, desk.text
+    now, book, text = desk.console.clock.now(), desk.book, desk.text
     found = check(delivery, book, now)
     wordings = {name: replace(text, language=name) for name in ("zh", "en")}
     drafts = {name: draft(delivery, desk.court, book, found.ordered, now, words) for name, words in wordings.items()}

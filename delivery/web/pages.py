@@ -10,13 +10,15 @@ import hmac
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, tzinfo
 from functools import cache
 from importlib.resources import files
 from typing import Any, Literal
 
 from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from delivery.core.civil import CHINA
 
 Language = Literal["zh", "en"]
 Catalogue = Mapping[str, Mapping[str, tuple[str, str]]]
@@ -61,10 +63,13 @@ class CourtCard:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """The words of one catalogue in one language: `text("landing.title")`."""
+    """The words of one catalogue in one language: `text("landing.title")`. `zone`: on whose clock times are told, the
+    rulebook's.
+    """
 
     language: Language
     catalogue: Catalogue
+    zone: tzinfo = CHINA
 
     def __call__(self, key: str, /, **values: object) -> str:
         """Raises KeyError for a key that no catalogue has: a page never shows a gap."""
@@ -82,9 +87,21 @@ class Text:
             return f"{day.year}年{day.month}月{day.day}日"
         return f"{day.day} {MONTHS[day.month - 1]} {day.year}"
 
+    def local(self, moment: datetime) -> datetime:
+        """The same instant on the clock of the court."""
+        return moment.astimezone(self.zone)
+
     def time(self, moment: datetime) -> str:
-        """An instant, to the minute, in the zone it carries."""
-        return f"{self.day(moment.date())} {moment:%H:%M}"
+        """An aware instant, to the minute, in the court's zone."""
+        return f"{self.day_of(moment)} {self.local(moment):%H:%M}"
+
+    def second(self, moment: datetime) -> str:
+        """An aware instant, to the second, in the court's zone."""
+        return f"{self.day_of(moment)} {self.local(moment):%H:%M:%S}"
+
+    def day_of(self, moment: datetime) -> str:
+        """The civil day on which an aware instant falls at the court."""
+        return self.day(self.local(moment).date())
 
 
 @cache

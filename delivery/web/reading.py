@@ -52,10 +52,10 @@ def routes(page: Page, post: Post) -> Iterator[web.RouteDef]:
 
 
 async def _documents(deps: RecipientPages, request: web.Request, visit: Visit) -> web.Response:
-    text = text_for(request)
+    text = text_for(request, deps.book)
     delivery = visit.delivery
     more: dict[str, Any] = {
-        "advice": advice.advice(delivery, deps.book, visit.now, text),
+        "advice": advice.advice(delivery, deps.book.at(delivery.court), visit.now, text),
         "type_word": lambda document: named(DOCUMENTS, document.type).en,
         "has_period": advice.has_period(delivery),
         "opened": deeds.done(delivery, "read"),

@@ -70,6 +70,11 @@ class Desk:
     def court(self) -> CourtCard:
         return self.console.courts[self.clerk.court]
 
+    @property
+    def book(self) -> Rulebook:
+        """The rules as the clerk's court counts with them."""
+        return self.console.book.at(self.clerk.court)
+
     def page(self, template: str, *, status: int = 200, **more: Any) -> web.Response:
         """A page of the console."""
         return _page(self.console, self.request, template, self.text, status=status, desk=self, **more)
@@ -84,9 +89,9 @@ FormAnswer = Callable[[Desk, Mapping[str, str]], Awaitable[web.Response]]
 Endpoint = Callable[[web.Request], Awaitable[web.Response]]
 
 
-def text_for(request: web.Request) -> Text:
-    """The clerk's words in the reader's language."""
-    return Text(language_of(request), console_words())
+def text_for(request: web.Request, book: Rulebook) -> Text:
+    """The clerk's words in the reader's language, with the clock of the rulebook."""
+    return Text(language_of(request), console_words(), book.zone)
 
 
 @cache
@@ -156,7 +161,7 @@ async def desk_of(console: Console, request: web.Request) -> Desk | None:
     clerk = await console.journal.clerk(session.clerk)
     if clerk is None or clerk.court not in console.courts:
         return None
-    return Desk(console=console, request=request, clerk=clerk, csrf=session.csrf, text=text_for(request))
+    return Desk(console=console, request=request, clerk=clerk, csrf=session.csrf, text=text_for(request, console.book))
 
 
 async def small_form(request: web.Request) -> Mapping[str, str]:
@@ -194,7 +199,7 @@ def _sign_in_page(
     """Before there is a session, cookie and field must agree: another site can make neither."""
     token = request.cookies.get(FORM_COOKIE) or secrets.token_urlsafe(24)
     more: dict[str, Any] = {"form_token": token, "problem": problem, "minutes": minutes}
-    response = _page(console, request, "sign_in", text_for(request), status=status, **more)
+    response = _page(console, request, "sign_in", text_for(request, console.book), status=status, **more)
     _set_cookie(console, response, FORM_COOKIE, token, max_age=3600)
     return response
 

@@ -47,7 +47,7 @@ async def enter(desk: Desk) -> web.Response:
     delivery = await of_this_court(desk)
     if delivery is None:
         return desk.problem("unknown", 404)
-    slip = slips.read_slip(delivery, sent.fields)
+    slip = slips.read_slip(delivery, sent.fields, desk.book.zone)
     faults = (*slip.faults, *([] if sent.has_evidence else ["fault_file"]))
     if slip.fact is None or sent.file is None or faults:
         return _page(desk, delivery, sent.fields, faults, status=422)
@@ -59,7 +59,7 @@ async def _record(desk: Desk, delivery: Delivery, slip: Slip, picture: bytes) ->
     now, fact = desk.console.clock.now(), slip.fact
     if fact is None:
         raise ValueError("a slip with faults is not recorded")
-    evidence, book = await desk.console.documents.put(picture), desk.console.book
+    evidence, book = await desk.console.documents.put(picture), desk.book
 
     def entered(current: Delivery) -> Sequence[Event]:
         happened = slips.record(current, fact, by=desk.clerk.name, reason=slip.reason, evidence=evidence, now=now)

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, tzinfo
 
-from delivery.core.civil import CHINA
 from delivery.core.events import Event, FactRecorded
 from delivery.core.model import Attempt, Delivery, Fact, Person
 from delivery.core.standing import standing_facts
@@ -62,9 +61,9 @@ def reports(delivery: Delivery) -> list[Report]:
     return sorted(found, key=lambda report: report.fact.at, reverse=True)
 
 
-def read_slip(delivery: Delivery, fields: Fields) -> Slip:
+def read_slip(delivery: Delivery, fields: Fields, zone: tzinfo) -> Slip:
     """All faults at once, as everywhere."""
-    what = _what(delivery, fields)
+    what = _what(delivery, fields, zone)
     person = _person(delivery, fields)
     kind = what[1] if what else fields.get("kind", "")
     reason = " ".join(fields.get("reason", "").split())[:LONGEST_REASON]
@@ -87,21 +86,21 @@ def record(
     return (FactRecorded(at=now, fact=fact, by=by, reason=reason, evidence=evidence),)
 
 
-def _what(delivery: Delivery, fields: Fields) -> tuple[Attempt, str, datetime] | None:
+def _what(delivery: Delivery, fields: Fields, zone: tzinfo) -> tuple[Attempt, str, datetime] | None:
     chosen = next((report for report in reports(delivery) if report.value == fields.get("completes")), None)
     if chosen:
         return chosen.attempt, chosen.fact.kind, chosen.fact.at
     attempt = next((one for one in letters(delivery) if one.id == fields.get("attempt")), None)
-    at = local_instant(fields.get("at", ""))
+    at = local_instant(fields.get("at", ""), zone)
     if attempt is None or at is None or fields.get("kind") not in KINDS:
         return None
     return attempt, fields["kind"], at
 
 
-def local_instant(value: str) -> datetime | None:
+def local_instant(value: str, zone: tzinfo) -> datetime | None:
     """A form's local date and time, at the court."""
     try:
-        return datetime.fromisoformat(value).replace(tzinfo=CHINA)
+        return datetime.fromisoformat(value).replace(tzinfo=zone)
     except ValueError:
         return None
 

@@ -95,5 +95,5 @@ async def _routes(site: Site, request: web.Request, client: Client) -> web.Respo
     found = site.intake.dry_run(client.court, (client.client,), event)
     if not isinstance(found, Submission):
         raise faulty(found)
-    routes = answers.routes_json(found, site.book, site.clock.now(), channels=site.channels)
+    routes = answers.routes_json(found, site.book.at(client.court), site.clock.now(), channels=site.channels)
     return answers.answer({"routes": list(routes)})

@@ -132,9 +132,9 @@ async def sent_form(request: web.Request, visit: Visit) -> Form | None:
     return fields if fields and same_secret(fields.get("form", ""), visit.form) else None
 
 
-def text_for(request: web.Request) -> Text:
-    """The recipient's words in the reader's language."""
-    return Text(language_of(request), catalogue("recipient"))
+def text_for(request: web.Request, book: Rulebook) -> Text:
+    """The recipient's words in the reader's language, with the clock of the rulebook."""
+    return Text(language_of(request), catalogue("recipient"), book.zone)
 
 
 def show(
@@ -147,7 +147,7 @@ def show(
     **more: Any,
 ) -> web.Response:
     """A page for recipients. Without a visit it says nothing about anybody."""
-    text = more.pop("text", None) or text_for(request)
+    text = more.pop("text", None) or text_for(request, deps.book)
     court = visit.court if visit else None
     context = {
         "text": text,

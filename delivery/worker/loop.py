@@ -135,7 +135,7 @@ async def _advance(bench: Bench, hand: Hand) -> None:
     delivery = hand.written
     while True:
         hand.step = "next_step"
-        step = next_step(delivery, bench.book, bench.clock.now(), inquirable=bench.inquirable)
+        step = next_step(delivery, bench.book.at(delivery.court), bench.clock.now(), inquirable=bench.inquirable)
         hand.step = type(step).__name__
         if isinstance(step, Wait):
             await _rest_until(bench, hand, step.until)
@@ -179,7 +179,7 @@ async def _put_failure_on_record(bench: Bench, hand: Hand, fault: Exception) -> 
     if failure_is_news(delivery):
         happened.append(events.StepFailed(at=now, step=hand.step, fault=type(fault).__name__))
         delivery = events.apply(delivery, happened[-1])
-    while isinstance(step := after_failure(delivery, bench.book, now), OpenTask):
+    while isinstance(step := after_failure(delivery, bench.book.at(delivery.court), now), OpenTask):
         happened.append(events.TaskOpened(at=now, task=step.task))
         delivery = events.apply(delivery, happened[-1])
     hand.pending = happened
@@ -202,7 +202,8 @@ async def _carry_out(bench: Bench, delivery: Delivery, step: Step) -> events.Eve
         case Seal():
             return await perform.seal(bench, delivery, step)
         case PlanRoute():
-            route = plan_route(delivery, bench.book, now, channels=frozenset(bench.channels))
+            book = bench.book.at(delivery.court)
+            route = plan_route(delivery, book, now, channels=frozenset(bench.channels))
             return events.RoutePlanned(at=now, route=route)
         case Send():
             return await perform.send(bench, delivery, step.attempt)

@@ -256,8 +256,14 @@ async def prove(bench: Bench, delivery: Delivery, step: Prove) -> events.ProofIs
     history = await bench.journal.load(delivery.id)
     now = bench.clock.now()
     court = bench.courts[delivery.court]
-    rulebook = f"{bench.book.name} {bench.book.version}"
-    content = certificate(delivery, court_name=court.name_zh, now=now, known=known_from(history), rulebook=rulebook)
+    content = certificate(
+        delivery,
+        court_name=court.name_zh,
+        now=now,
+        known=known_from(history),
+        rulebook=f"{bench.book.name} {bench.book.version}",
+        zone=bench.book.zone,
+    )
     pdf = await bench.seals.proof(
         delivery.court, proof_content(content, rehearsal=bench.rehearsal), now, "送达证明", court.name_zh
     )

@@ -16,13 +16,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from delivery import rulebooks
+from delivery.core.acts import Act, in_time
 from delivery.core.calendars import read_calendar, read_local
 from delivery.core.catalogue import read_catalogue
 from delivery.core.civil import add
 from delivery.core.knobs import Knobs
 from delivery.core.period_answer import period_json
 from delivery.core.period_question import PeriodQuestion, read_period_question
-from delivery.core.periods import Act, Case, Party, Period, PeriodLaw, Span, Start, WhyNot, compute, finality, in_time
+from delivery.core.periods import Case, Party, Period, PeriodLaw, Span, Start, WhyNot, compute, finality
 from tests.core.test_civil import ZONES
 
 CN = rulebooks.period_law(rulebooks.SHIPPED, "cn")

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from delivery.core import events
+from delivery.core.civil import CHINA
 from delivery.core.effect import document_effects
 from delivery.core.model import Delivery, Fact, Person, Receipt
 from delivery.core.proof import Certificate, Known, certificate, known_from, mask, masked_address
@@ -50,7 +51,7 @@ def served(channel: str = "email") -> Delivery:
 
 def proof(made: Delivery, *happened: events.Event) -> Certificate:
     known = known_from(history(*(happened or (events.ReceiptReceived(at=LEARNT, receipt=RECEIPT),))))
-    return certificate(made, court_name="格尔木市人民法院", now=LEARNT, known=known, rulebook="cn 2025-1")
+    return certificate(made, court_name="格尔木市人民法院", now=LEARNT, known=known, rulebook="cn 2025-1", zone=CHINA)
 
 
 def said(paper: Certificate) -> dict[str, str]:
@@ -84,7 +85,7 @@ def test_it_tells_the_fact_that_dates_and_the_attempt_it_belongs_to() -> None:
 
 def test_its_times_are_the_court_s() -> None:
     utc = [replace(row, recorded_at=LEARNT.astimezone(UTC)) for row in history(RECEIVED)]
-    paper = certificate(served(), court_name="", now=LEARNT, known=known_from(utc), rulebook="")
+    paper = certificate(served(), court_name="", now=LEARNT, known=known_from(utc), rulebook="", zone=CHINA)
     assert said(paper)["Learnt"] == "2025-09-18 09:00:00"
 
 
