@@ -9,23 +9,52 @@ second seal that chains to the same anchor. `certificate_pem` (seal, then issuer
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
+from functools import partial
+from typing import TypeAlias
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.x509.oid import NameOID, ObjectIdentifier
 
-from signing.errors import KeyFileUnreadable, WrongPassword
+from signing.errors import KeyFileUnreadable
+from signing.file_signer import FileSigner, load_private_key, private_pem
 
 DOCUMENT_SIGNING = ObjectIdentifier("1.3.6.1.5.5.7.3.36")  # id-kp-documentSigning, RFC 9336 §3.1
 LARGEST_KEY_FILE = 64 * 1024
 _PRIVATE_KEY = re.compile(
     rb"-----BEGIN (?:ENCRYPTED )?PRIVATE KEY-----.+?-----END (?:ENCRYPTED )?PRIVATE KEY-----", re.S
 )
+
+SealingKey: TypeAlias = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+
+
+class KeyKind(StrEnum):
+    """Keys that can be made for a seal; the value is the word of settings and of the command line."""
+
+    P256 = "p-256"
+    P384 = "p-384"
+    RSA2048 = "rsa-2048"
+    RSA3072 = "rsa-3072"
+    RSA4096 = "rsa-4096"
+
+
+def _rsa(bits: int) -> SealingKey:
+    return rsa.generate_private_key(public_exponent=65537, key_size=bits)
+
+
+_MAKERS: Mapping[KeyKind, Callable[[], SealingKey]] = {
+    KeyKind.P256: lambda: ec.generate_private_key(ec.SECP256R1()),
+    KeyKind.P384: lambda: ec.generate_private_key(ec.SECP384R1()),
+    KeyKind.RSA2048: partial(_rsa, 2048),
+    KeyKind.RSA3072: partial(_rsa, 3072),
+    KeyKind.RSA4096: partial(_rsa, 4096),
+}
 
 
 @dataclass(frozen=True)
@@ -53,21 +82,22 @@ def make_key_file(
     not_before: datetime,
     not_after: datetime,
     serial: int | None = None,
+    kind: KeyKind = KeyKind.P256,
 ) -> KeyFile:
-    """A new P-256 key with its certificate for `court` (its code), valid between two aware moments.
+    """A new key of that kind with its certificate for `court` (its code), valid between two aware moments.
 
     `serial` numbers the seal's certificate; None draws one at random. Raises ValueError on an empty password.
     """
     if not password:
         raise ValueError("a key file needs a password")
-    issuer_key, seal_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    issuer_key, seal_key = _MAKERS[kind](), _MAKERS[kind]()
     validity = (not_before, not_after)
     issuer = _issuer_certificate(issuer_key, _name(court, court_name, f"{court_name} CA"), validity)
     certificate = _seal_certificate(
         seal_key, issuer, issuer_key, _name(court, court_name, court_name), validity, serial
     )
     chain = b"".join(one.public_bytes(serialization.Encoding.PEM) for one in (certificate, issuer))
-    return KeyFile(content=_private_pem(seal_key, password) + chain, certificate_pem=chain)
+    return KeyFile(content=private_pem(seal_key, password) + chain, certificate_pem=chain)
 
 
 def open_key_file(content: bytes, password: bytes) -> OpenedKeys:
@@ -75,25 +105,21 @@ def open_key_file(content: bytes, password: bytes) -> OpenedKeys:
     found = _PRIVATE_KEY.search(content) if len(content) <= LARGEST_KEY_FILE else None
     if found is None:
         raise KeyFileUnreadable("this is no key file: it should hold one PEM block 'ENCRYPTED PRIVATE KEY'")
-    key = _decrypt(found.group(), password)
+    key = load_private_key(found.group(), password)
+    if not isinstance(key, SealingKey):
+        raise KeyFileUnreadable("a seal's key should be on P-256 or P-384, or RSA of 2048 bits or more")
     certificates = _certificates(content)
     if certificates[0].public_key() != key.public_key():
         raise KeyFileUnreadable("the first certificate of the key file should belong to its private key")
     chain = b"".join(one.public_bytes(serialization.Encoding.PEM) for one in certificates)
-    return OpenedKeys(private_key_pem=_private_pem(key, None), certificate_pem=chain, link_key=_link_key(key))
+    return OpenedKeys(private_key_pem=private_pem(key, None), certificate_pem=chain, link_key=_link_key(key))
 
 
-def _decrypt(pem: bytes, password: bytes) -> ec.EllipticCurvePrivateKey:
-    try:
-        key = serialization.load_pem_private_key(pem, password)
-    except (ValueError, TypeError) as error:
-        # OpenSSL cannot tell a wrong password from damage inside the encrypted block; the first is likelier.
-        raise WrongPassword("the password does not open the key file") from error
-    except UnsupportedAlgorithm as error:
-        raise KeyFileUnreadable("the key file is encrypted in a way that is not known here") from error
-    if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
-        raise KeyFileUnreadable("the key should be an elliptic curve key on P-256")
-    return key
+def open_signer(content: bytes, password: bytes) -> FileSigner:
+    """The key of a key file, ready to sign. Raises as `open_key_file`."""
+    opened = open_key_file(content, password)
+    chain = [one.public_bytes(serialization.Encoding.DER) for one in _certificates(opened.certificate_pem)]
+    return FileSigner(load_private_key(opened.private_key_pem, None), tuple(chain))
 
 
 def _certificates(content: bytes) -> list[x509.Certificate]:
@@ -103,15 +129,21 @@ def _certificates(content: bytes) -> list[x509.Certificate]:
         raise KeyFileUnreadable("the key file should hold the seal's certificate after its key") from error
 
 
-def _link_key(key: ec.EllipticCurvePrivateKey) -> bytes:
+def _link_key(key: SealingKey) -> bytes:
     # HKDF (RFC 5869) with its own label: knowing link keys tells nothing about the seal's key.
-    secret = key.private_numbers().private_value.to_bytes(32, "big")
-    return HKDF(hashes.SHA256(), 32, salt=None, info=b"songda:link-key:1").derive(secret)
+    return HKDF(hashes.SHA256(), 32, salt=None, info=b"songda:link-key:1").derive(_secret_of(key))
 
 
-def _private_pem(key: ec.EllipticCurvePrivateKey, password: bytes | None) -> bytes:
-    encryption = serialization.BestAvailableEncryption(password) if password else serialization.NoEncryption()
-    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
+def _secret_of(key: SealingKey) -> bytes:
+    """Bytes that are the same each time this key is opened, however its file writes it."""
+    if isinstance(key, ec.EllipticCurvePrivateKey):
+        return key.private_numbers().private_value.to_bytes((key.key_size + 7) // 8, "big")
+    primes = key.private_numbers()
+    return b"".join(prime.to_bytes((key.key_size + 7) // 8, "big") for prime in sorted((primes.p, primes.q)))
+
+
+def _hash_for(key: SealingKey) -> hashes.SHA256 | hashes.SHA384:
+    return hashes.SHA384() if isinstance(key, ec.EllipticCurvePrivateKey) and key.key_size == 384 else hashes.SHA256()
 
 
 def _name(court: str, court_name: str, common: str) -> x509.Name:
@@ -124,19 +156,17 @@ def _name(court: str, court_name: str, common: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(oid, value[:64]) for oid, value in fields])  # RFC 5280 A.1: at most 64
 
 
-def _issuer_certificate(
-    key: ec.EllipticCurvePrivateKey, name: x509.Name, validity: tuple[datetime, datetime]
-) -> x509.Certificate:
+def _issuer_certificate(key: SealingKey, name: x509.Name, validity: tuple[datetime, datetime]) -> x509.Certificate:
     builder = _builder(key.public_key(), name, name, validity, None)
     builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
     builder = builder.add_extension(_usage(certificates=True), critical=True)
-    return builder.sign(key, hashes.SHA256())
+    return builder.sign(key, _hash_for(key))
 
 
 def _seal_certificate(
-    key: ec.EllipticCurvePrivateKey,
+    key: SealingKey,
     issuer: x509.Certificate,
-    issuer_key: ec.EllipticCurvePrivateKey,
+    issuer_key: SealingKey,
     name: x509.Name,
     validity: tuple[datetime, datetime],
     serial: int | None,
@@ -146,11 +176,11 @@ def _seal_certificate(
     builder = builder.add_extension(_usage(certificates=False), critical=True)
     builder = builder.add_extension(x509.ExtendedKeyUsage([DOCUMENT_SIGNING]), critical=False)
     authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key())
-    return builder.add_extension(authority, critical=False).sign(issuer_key, hashes.SHA256())
+    return builder.add_extension(authority, critical=False).sign(issuer_key, _hash_for(issuer_key))
 
 
 def _builder(
-    public_key: ec.EllipticCurvePublicKey,
+    public_key: ec.EllipticCurvePublicKey | rsa.RSAPublicKey,
     subject: x509.Name,
     issuer: x509.Name,
     validity: tuple[datetime, datetime],
