@@ -170,6 +170,18 @@ class Callback(Protocol):
         """Authenticate as that provider does it (constant time); say what to answer once the raw receipt is kept."""
 
 
+class Timestamper(Protocol):
+    """Trusted time (RFC 3161), whoever gives it."""
+
+    async def stamp(self, imprint: bytes) -> bytes:
+        """A judged token (DER TimeStampToken) over a SHA-256 of 32 bytes. Raises `OSError` or `TimeoutError` when no
+        authority gave one.
+        """
+
+    def names(self) -> tuple[str, ...]:
+        """The authorities that are asked today, the preferred one first; empty where none is set."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outgoing:
     """One report as it goes out: `id` is its identity for ever, `body` the CloudEvent as JSON."""
