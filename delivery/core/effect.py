@@ -52,7 +52,7 @@ class Verdict:
 def decide(question: Question, book: Rulebook) -> Verdict:
     """The whole answer to a question."""
     verdict = _decided(question, book)
-    flags = (*verdict.effect.flags, *_cancelled(question, book, verdict.effect))
+    flags = (*verdict.effect.flags, *_cancelled(question, book, verdict))
     grounds = (*verdict.effect.grounds, *_knob_grounds(question, book, verdict.effect))
     return replace(verdict, effect=replace(verdict.effect, flags=flags, grounds=tuple(dict.fromkeys(grounds))))
 
@@ -66,9 +66,10 @@ def _decided(question: Question, book: Rulebook) -> Verdict:
     return Verdict(replace(told, deadlines=deadlines(whole)), by, attempts, drawn, whole)
 
 
-def _cancelled(question: Question, book: Rulebook, effect: Effect) -> tuple[tuple[str, bool], ...]:
+def _cancelled(question: Question, book: Rulebook, verdict: Verdict) -> tuple[tuple[str, bool], ...]:
     """R10: a service that had an effective date has fallen; not where the legal date stays the same."""
-    standing = tuple(fact for fact in question.facts if not _falls(fact, book))
+    effect = verdict.effect
+    standing = tuple(fact for fact in question.facts if not _falls(fact, book, verdict.attempts))
     if len(standing) == len(question.facts):
         return ()
     before = _decided(replace(question, facts=standing), book).effect
@@ -76,10 +77,14 @@ def _cancelled(question: Question, book: Rulebook, effect: Effect) -> tuple[tupl
     return (("deadlines_cancelled", True),) if fallen else ()
 
 
-def _falls(fact: Fact, book: Rulebook) -> bool:
-    """Whether such a fact can make a service fall; what is told on the spot ends it before it has effect."""
-    on_the_spot = fact.raised_to == "courier" and not fact.in_writing
-    return fact.kind in book.combination.falls_with and not on_the_spot
+def _falls(fact: Fact, book: Rulebook, attempts: tuple[Judged, ...]) -> bool:
+    """Whether such a fact can make a service fall. What is told on the spot, in writing or not, ends it before it has
+    effect (MAIL 10(1)); only after another's signature does the courier carry back what counted (MAIL 10(2)).
+    """
+    if fact.kind not in book.combination.falls_with:
+        return False
+    mine = (one.trial for one in attempts if (one.trial.place.id, one.trial.number) == (fact.address, fact.attempt))
+    return fact.raised_to != "courier" or all(trial.found("mismatch").value != "courier" for trial in mine)
 
 
 def _knob_grounds(question: Question, book: Rulebook, effect: Effect) -> Iterable[str]:

@@ -68,13 +68,25 @@ def test_a_flag_is_told_once() -> None:
     assert [name for name, _ in flags] == ["incident"]
 
 
-def test_what_was_told_on_the_spot_makes_nothing_fall() -> None:
-    """A letter refused because of its content, as the courier heard at the door."""
-    more: cases.Row = {"raised_by": cases.by("self"), "raised_to": "courier", "documents_returned": False}
-    told = fact("content_mismatch", 10, in_writing=False, **more)
+@pytest.mark.parametrize("in_writing", [False, True])
+def test_what_was_told_on_the_spot_makes_nothing_fall(in_writing: bool) -> None:
+    """A letter refused because of its content, as the courier heard at the door, or was handed in a note: nobody had
+    signed, so no service had a date (MAIL 10(1); R10 names the return of MAIL 10(2) alone).
+    """
+    more: cases.Row = {"raised_by": cases.by("self"), "raised_to": "courier", "documents_returned": in_writing}
+    told = fact("content_mismatch", 10, in_writing=in_writing, **more)
     effect = verdict(mail(cases.refused("self", noted=True), told, cases.returned("refused"))).effect
     assert (effect.outcome, effect.rule) == (Outcome.NOT_SERVED, "R4.2.spot")
     assert effect.flag("deadlines_cancelled") is None
+
+
+def test_what_the_courier_carries_back_after_anothers_signature_makes_it_fall() -> None:
+    """MAIL 10(2): the letter had counted from the signature of the spouse on."""
+    more: cases.Row = {"raised_by": cases.by("self"), "raised_to": "courier", "documents_returned": True}
+    spouse = cases.signed("spouse", adult=True, cohabiting=True)
+    effect = verdict(mail(spouse, fact("content_mismatch", 11, in_writing=True, **more))).effect
+    assert (effect.outcome, effect.rule) == (Outcome.NOT_SERVED, "R4.7")
+    assert effect.flag("deadlines_cancelled") is True
 
 
 # --- nothing tried ---------------------------------------------------------------------------------------------------
