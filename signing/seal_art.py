@@ -46,6 +46,14 @@ class SealArt:
     outlines: bytes
 
 
+def upright(rotation: int) -> tuple[int, ...]:
+    """The form's /Matrix (ISO 32000-1 §8.10.2) on a page turned clockwise by `rotation`: turned the other way."""
+    return _TURNS[rotation % 360]
+
+
+_TURNS = {0: (1, 0, 0, 1, 0, 0), 90: (0, 1, -1, 0, 0, 0), 180: (-1, 0, 0, -1, 0, 0), 270: (0, -1, 1, 0, 0, 0)}
+
+
 class _PathPen(BasePen):  # type: ignore[misc]  # fontTools ships no types
     """Writes PDF path operators (ISO 32000-1 §8.5.2); quadratic TrueType curves arrive as cubic ones."""
 

@@ -8,11 +8,9 @@ from pathlib import Path
 
 import pytest
 from asn1crypto import cms
-from cryptography import x509
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from signing.cms import CmsSigner
+from signing.file_signer import PemKey
 from signing.keys import OpenedKeys
 from tests import servers
 
@@ -21,9 +19,7 @@ DATA = b"what was served"
 
 @pytest.fixture
 def signer(keys: OpenedKeys) -> CmsSigner:
-    key = serialization.load_pem_private_key(keys.private_key_pem, None)
-    assert isinstance(key, ec.EllipticCurvePrivateKey)
-    return CmsSigner(key, x509.load_pem_x509_certificates(keys.certificate_pem))
+    return CmsSigner(PemKey(keys.private_key_pem, keys.certificate_pem)())
 
 
 @pytest.mark.parametrize(("given", "accepted"), [(DATA, True), (DATA + b"!", False)])

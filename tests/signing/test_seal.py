@@ -136,11 +136,11 @@ def test_a_full_last_page_gives_way_to_an_earlier_one(court_seal: Seal) -> None:
     assert "hides nothing" in widget.says
 
 
-@pytest.mark.parametrize("at", [50, 700, 9000, -30])
+@pytest.mark.parametrize("at", [50, 700, 9000, -700, -30])
 def test_one_changed_byte_is_noticed(at: int, court_seal: Seal, key_file: KeyFile, tmp_path: Path) -> None:
     content = bytearray(sealed(documents.reportlab_letter(), court_seal))
-    start = content.index(b"/Contents <") if b"/Contents <" in content else content.index(b"/Contents<")
-    assert not start < at % len(content) < start + 8200
+    start = content.index(b"/Contents <")
+    assert not start < at % len(content) < content.index(b">", start)
     content[at] ^= 1
     try:
         accepted = judges.pyhanko_accepts(bytes(content), key_file.certificate_pem)
