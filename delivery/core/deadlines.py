@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
+from delivery.core.catalogue import OUTAGE
 from delivery.core.civil import DAY
-from delivery.core.model import Deadline, Outcome
+from delivery.core.model import Deadline, Effect, Outcome
+from delivery.core.outages import Outage, end_of, within
 from delivery.core.periods import Case, Period, PeriodLaw, Start, compute
 from delivery.core.question import Question
 from delivery.core.trial import Trial
@@ -62,6 +64,23 @@ def _period(row: Running, whole: Trial, law: PeriodLaw) -> Period:
         case=Case(kind=case.kind, procedure=case.procedure, stage=case.stage),
         prc_domicile=whole.question.recipient.domicile == "mainland",
     )
+
+
+def outages_beside(effect: Effect, book: Rulebook) -> dict[str, tuple[Outage, ...]]:
+    """By the code of each period that has a last day: the court's outages that fall into it. They are shown beside it
+    and move nothing (law.md P14), so they are no part of an effect, and one entered later revises none.
+    """
+    law, day = book.period_law, effect.effective_date
+    if law is None or day is None:
+        return {}
+    ends = {one.period: end_of(one.last_day, book.zone) for one in effect.deadlines if one.last_day}
+    return {code: within(law.outages, day + timedelta(days=1), end, book.zone) for code, end in ends.items()}
+
+
+def outage_grounds(effect: Effect, case_kind: str, book: Rulebook) -> tuple[str, ...]:
+    """The articles on restoration by which a judge may weigh an outage, by the law of the day of service."""
+    law, day = book.period_law, effect.effective_date
+    return law.catalogue.counting(OUTAGE, case_kind, day) if law and day else ()
 
 
 def _deadline(period: Period, law: PeriodLaw) -> Deadline:

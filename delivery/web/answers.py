@@ -10,13 +10,15 @@ import msgspec
 from aiohttp import web
 
 from delivery.core import events
+from delivery.core.deadlines import outage_grounds, outages_beside
 from delivery.core.decide import state_of
 from delivery.core.effect import verdicts
 from delivery.core.effect_answer import explanation_json
 from delivery.core.events import Recorded, born
 from delivery.core.explaining import explain
-from delivery.core.model import Attempt, Delivery, Fact, Route, Task
-from delivery.core.report import cloud_event, effect_json
+from delivery.core.model import Attempt, Delivery, Effect, Fact, Route, Task
+from delivery.core.outages import outage_json
+from delivery.core.report import cloud_event, deadline_json, effect_json
 from delivery.core.routing import plan_route
 from delivery.core.rulebook import Rulebook
 from delivery.core.standing import standing_facts
@@ -144,11 +146,27 @@ def effect_view(delivery: Delivery, history: Sequence[Recorded], book: Rulebook,
         "state": state_of(delivery).value,
         "rulebook": book.name,
         "documents": [
-            {**effect_json(name, verdict.effect), "reasons": explanation_json(explain(verdict))}
+            {
+                **effect_json(name, verdict.effect),
+                "deadlines": _deadlines(verdict.effect, delivery, book),
+                "reasons": explanation_json(explain(verdict)),
+            }
             for name, verdict in found
         ],
         "facts": [_fact(fact, learnt) for fact in standing_facts(delivery)],
     }
+
+
+def _deadlines(effect: Effect, delivery: Delivery, book: Rulebook) -> list[dict[str, Any]]:
+    """Each with the outages of the court's systems that fall into it, for whoever decides on restoration."""
+    beside, grounds = outages_beside(effect, book), outage_grounds(effect, delivery.case.kind, book)
+    return [
+        {
+            **deadline_json(deadline),
+            "outages": [outage_json(one, book.zone, grounds) for one in beside.get(deadline.period, ())],
+        }
+        for deadline in effect.deadlines
+    ]
 
 
 def _fact(fact: Fact, learnt: Mapping[str, datetime]) -> dict[str, Any]:

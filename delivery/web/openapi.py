@@ -425,7 +425,17 @@ def _deadline() -> Json:
             "basis": list_of(TEXT),
             "calendar_version": TEXT,
             "provisional": {"type": "boolean"},
-        }
+            "outages": list_of(_outage()),
+        },
+        optional=("outages",),
+    )
+
+
+def _outage() -> Json:
+    """Of the court's systems, beside a period: it moves nothing."""
+    return object_of(
+        {"system": TEXT, "from": INSTANT, "to": or_null(INSTANT)}
+        | {"grounds": list_of(TEXT), "says": TEXT, "says_zh": TEXT}
     )
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from delivery.core import words
+from delivery.core.deadlines import outage_grounds, outages_beside
 from delivery.core.effect import Verdict, verdicts
 from delivery.core.explaining import GIVEN, Near, explain
 from delivery.core.judging import proposal
@@ -34,20 +35,18 @@ TABLES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NearMiss:
-    """A rule that would have fired, and in words what it lacked; `open`: something which may yet happen could bring it.
-
-    What case, recipient, address or a setting of the court exclude is no gap that anybody could fill.
-    """
+    """A rule that would have fired, and in words what it lacked."""
 
     rule: str
     says: str
     lacks: str
-    open: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reasoned:
-    """An effect, the documents that share it, and why. `because`: what was found, in words."""
+    """An effect, the documents that share it, and why. `because`: what was found, in words. `outages`: of the court's
+    systems, in words, by the code of the period that they fall into.
+    """
 
     effect: Effect
     documents: tuple[str, ...]
@@ -55,6 +54,7 @@ class Reasoned:
     because: tuple[str, ...]
     nearly: tuple[NearMiss, ...]
     says: tuple[str, ...]
+    outages: Mapping[str, tuple[str, ...]]
 
 
 def reasoned(delivery: Delivery, book: Rulebook, now: datetime, text: Text) -> list[Reasoned]:
@@ -78,7 +78,18 @@ def _reasoned(verdict: Verdict, documents: Sequence[str], text: Text) -> Reasone
         because=tuple(_found(name, value, text) for name, value in told.decided.because.items()),
         nearly=tuple(_near_miss(near, verdict, text) for near in told.nearly[:MOST_NEAR]),
         says=tuple(_flags(verdict.effect, text)),
+        outages=_outages(verdict, text),
     )
+
+
+def _outages(verdict: Verdict, text: Text) -> Mapping[str, tuple[str, ...]]:
+    effect, whole = verdict.effect, verdict.whole
+    grounds = outage_grounds(effect, whole.question.case.kind, whole.book)
+    mark = f"（{'、'.join(grounds)}）" if text.language == "zh" else f" ({', '.join(grounds)})"
+    return {
+        code: tuple(getattr(one.says(whole.book.zone), text.language) + (mark if grounds else "") for one in found)
+        for code, found in outages_beside(effect, whole.book).items()
+    }
 
 
 def about(task: Task, found: Sequence[Reasoned]) -> Reasoned | None:
