@@ -9,6 +9,7 @@ from delivery.core.ports import Clock
 from delivery.journal.accounts import Accounts
 from delivery.journal.claims import Claims
 from delivery.journal.engines import open_engines
+from delivery.journal.ledger import Ledger
 from delivery.journal.links import Links
 from delivery.journal.lists import Lists
 from delivery.journal.migrations import migrate as bring_up_to_date
@@ -16,11 +17,12 @@ from delivery.journal.news import Bell, Ear
 from delivery.journal.receipts import Receipts
 from delivery.journal.reports import Reports
 from delivery.journal.seals import Seals
+from delivery.journal.stamps import Stamps
 from delivery.journal.submissions import Submissions
 from delivery.journal.writing import Writer
 
 
-class Journal(Submissions, Claims, Receipts, Reports, Links, Seals, Accounts, Lists):
+class Journal(Submissions, Claims, Receipts, Reports, Links, Seals, Accounts, Lists, Ledger, Stamps):
     """Made by `open`. A method that writes returns once that is on the disk; none keeps a connection for longer."""
 
     _ear: Ear | None = None

@@ -279,5 +279,65 @@ looks = _positioned(
 Index("ix_looks_court_position", looks.c.court, looks.c.position)
 Index("ix_looks_delivery", looks.c.delivery)
 
-APPEND_ONLY = ("events", "reports")
+stamps = Table(
+    "stamps",
+    metadata,
+    Column("kind", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("imprint", LargeBinary, nullable=False),
+    Column("wanted_at", Instant, nullable=False),
+    # When the last try was in vain; empty while nobody has tried.
+    Column("failed_at", Instant),
+    Column("token", LargeBinary),
+    Column("stamped_at", Instant),
+    Column("authority", Text),
+    PrimaryKeyConstraint("kind", "subject"),
+)
+_UNSTAMPED = stamps.c.token.is_(None)
+Index("ix_stamps_wanted_at", stamps.c.wanted_at, sqlite_where=_UNSTAMPED, postgresql_where=_UNSTAMPED)
+
+# --- the ledger: events in the order of their commits, each as one leaf ----------------------------------------------
+
+ledger_leaves = Table(
+    "ledger_leaves",
+    metadata,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("position", BigInteger, nullable=False, unique=True),
+    Column("entry", LargeBinary, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    # Empty once the personal data of the event were erased; nothing else of a leaf can change.
+    Column("salt", LargeBinary),
+)
+
+# Full tiles alone. The hashes of an unfinished tile are the roots of those below it, or the last leaves.
+ledger_tiles = Table(
+    "ledger_tiles",
+    metadata,
+    Column("level", Integer, nullable=False),
+    Column("number", BigInteger, nullable=False),
+    Column("root", LargeBinary, nullable=False),
+    Column("hashes", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("level", "number"),
+)
+
+ledger_checkpoints = Table(
+    "ledger_checkpoints",
+    metadata,
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("root", LargeBinary, nullable=False),
+    Column("note", LargeBinary, nullable=False),
+    Column("at", Instant, nullable=False),
+)
+
+ledger_cosignatures = Table(
+    "ledger_cosignatures",
+    metadata,
+    Column("size", BigInteger, ForeignKey("ledger_checkpoints.size"), nullable=False),
+    Column("witness", Text, nullable=False),
+    Column("line", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    PrimaryKeyConstraint("size", "witness"),
+)
+
+APPEND_ONLY = ("events", "reports", "ledger_tiles", "ledger_checkpoints", "ledger_cosignatures")
 """Their rows are facts: the database itself refuses to change or delete them."""
