@@ -136,7 +136,7 @@ def test_a_full_last_page_gives_way_to_an_earlier_one(court_seal: Seal) -> None:
     assert "hides nothing" in widget.says
 
 
-@pytest.mark.parametrize("at", [50, 700, 9000, -700, -30])
+@pytest.mark.parametrize("at", [50, 700, 9000, -250, -30])
 def test_one_changed_byte_is_noticed(at: int, court_seal: Seal, key_file: KeyFile, tmp_path: Path) -> None:
     content = bytearray(sealed(documents.reportlab_letter(), court_seal))
     start = content.index(b"/Contents <")
