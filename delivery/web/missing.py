@@ -10,7 +10,7 @@ from delivery.core.model import Delivery, Task
 from delivery.core.rulebook import Rulebook
 from delivery.web.notice import check
 from delivery.web.pages import Text
-from delivery.web.reasons import NearMiss, Reasoned, about
+from delivery.web.reasons import Reasoned, about
 
 NOTICES = frozenset({"public_notice", "fix_notice"})
 
@@ -19,16 +19,9 @@ def missing(
     delivery: Delivery, task: Task, found: Sequence[Reasoned], book: Rulebook, now: datetime, text: Text
 ) -> list[str]:
     """The sentences, what a person has to add first; `found`: the effects with their reasons."""
-    told = [*_of_the_kind(delivery, task, book, now, text)]
-    return [*told, *(near.lacks for near in can_still_come(task, found))]
-
-
-def can_still_come(task: Task, found: Sequence[Reasoned]) -> Sequence[NearMiss]:
-    """What the rules lacked that something which may yet happen would bring; nothing for a decision that is a person's
-    alone.
-    """
     ground = about(task, found)
-    return [near for near in ground.nearly if near.open] if ground else []
+    near = ground.lacking if ground else ()
+    return list(dict.fromkeys([*_of_the_kind(delivery, task, book, now, text), *(one.lacks for one in near)]))
 
 
 def _of_the_kind(delivery: Delivery, task: Task, book: Rulebook, now: datetime, text: Text) -> Iterator[str]:

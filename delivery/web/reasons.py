@@ -44,8 +44,9 @@ class NearMiss:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reasoned:
-    """An effect, the documents that share it, and why. `because`: what was found, in words. `outages`: of the court's
-    systems, in words, by the code of the period that they fall into.
+    """An effect, the documents that share it, and why. `because`: what was found, in words. `lacking`: the rules that
+    would give a date, if something happened which still can. `outages`: of the court's systems, in words, by the code
+    of the period that they fall into.
     """
 
     effect: Effect
@@ -53,6 +54,7 @@ class Reasoned:
     facts: tuple[Fact, ...]
     because: tuple[str, ...]
     nearly: tuple[NearMiss, ...]
+    lacking: tuple[NearMiss, ...]
     says: tuple[str, ...]
     outages: Mapping[str, tuple[str, ...]]
 
@@ -76,7 +78,8 @@ def _reasoned(verdict: Verdict, documents: Sequence[str], text: Text) -> Reasone
         documents=tuple(documents),
         facts=told.decided.facts,
         because=tuple(_found(name, value, text) for name, value in told.decided.because.items()),
-        nearly=tuple(_near_miss(near, verdict, text) for near in told.nearly[:MOST_NEAR]),
+        nearly=tuple(_near_miss(near, text) for near in told.nearly[:MOST_NEAR]),
+        lacking=tuple(_near_miss(near, text) for near in told.nearly if _can_come(near, verdict))[:MOST_NEAR],
         says=tuple(_flags(verdict.effect, text)),
         outages=_outages(verdict, text),
     )
@@ -111,11 +114,19 @@ def _flags(effect: Effect, text: Text) -> Iterator[str]:
             yield text(f"flag.{key}")
 
 
-def _near_miss(near: Near, verdict: Verdict, text: Text) -> NearMiss:
+def _can_come(near: Near, verdict: Verdict) -> bool:
+    """What case, recipient, address or a setting of the court exclude is no gap that anybody could fill; and what would
+    forbid the service or end it is nothing to wish for.
+    """
+    book = verdict.by.trial.book if verdict.by else None
+    if book is None or near.wanted == (False,) or near.finding in GIVEN or near.finding in book.knobs:
+        return False
+    return any(rule.id == near.rule and rule.outcome.dated for rule in book.rules)
+
+
+def _near_miss(near: Near, text: Text) -> NearMiss:
     says = near.says_zh if text.language == "zh" else near.says
-    fixed = near.finding in GIVEN or near.finding in (verdict.by.trial.book.knobs if verdict.by else ())
-    lacks_something = near.wanted != (False,)
-    return NearMiss(rule=near.rule, says=says, lacks=_lacks(near, text), open=lacks_something and not fixed)
+    return NearMiss(rule=near.rule, says=says, lacks=_lacks(near, text))
 
 
 def _lacks(near: Near, text: Text) -> str:

@@ -15,7 +15,7 @@ from delivery.core.routing import plan_route
 from delivery.core.tasks import BY_PAGES, PERSON
 from delivery.web.decisions import choices, open_to
 from delivery.web.fact_methods import METHODS
-from delivery.web.missing import can_still_come, missing
+from delivery.web.missing import missing
 from delivery.web.pages import Text
 from delivery.web.reasons import reasoned
 from delivery.web.sessions import console_words
@@ -210,25 +210,25 @@ async def test_the_list_and_the_page_say_what_the_rules_lacked(stage: Stage) -> 
     told = await stage.journal.delivery(delivery)
     (found,) = reasoned(told, book(), stage.clock.now(), ZH)
     await stage.open_task(delivery, "cure_evidence", found.effect.explanation)
-    (task,) = (await stage.journal.delivery(delivery)).tasks
-    lacks = [near.lacks for near in can_still_come(task, [found])]
-    assert lacks
-    assert all(near.open for near in can_still_come(task, [found]))
+    lacks = [near.lacks for near in found.lacking]
+    assert any(says.startswith("签收人须为") for says in lacks)
     for path in ("/console/", f"/console/deliveries/{delivery}"):
         page = await desk(stage, path)
         for says in (*lacks, "寄回的回执或退件"):
             assert page.says(says), (path, says)
 
 
-async def test_what_nobody_could_change_is_not_called_missing(stage: Stage) -> None:
-    delivery = await stage.delivery(person(domicile="foreign"), types=("summons",))
-    await stage.send(delivery, "a2")
-    told = await stage.journal.delivery(delivery)
-    (found,) = reasoned(told, book(), stage.clock.now(), ZH)
-    task = replace(await _open(stage, delivery, "serve_again"), reason=found.effect.explanation)
-    open_ones = {near.rule for near in can_still_come(task, [found])}
-    assert open_ones == {near.rule for near in found.nearly if near.open}
-    assert not [near for near in found.nearly if near.open and near.lacks.startswith("不适用")]
+async def test_what_nobody_could_change_or_would_wish_for_is_not_called_missing(stage: Stage) -> None:
+    read = await stage.delivery(person(), types=("summons",))
+    await stage.read_by_self(read, await stage.send(read, "a1"))
+    posted = await stage.delivery(person(), types=("summons",))
+    await stage.send(posted, "a3")
+    for delivery, rule in ((read, "R1.3"), (posted, "R2.4")):  # a consent withdrawn; a recipient under age
+        told = await stage.journal.delivery(delivery)
+        (found,) = reasoned(told, book(), stage.clock.now(), ZH)
+        assert rule in {near.rule for near in found.nearly}
+        assert rule not in {near.rule for near in found.lacking}
+        assert bool(found.lacking) is (delivery == read)
 
 
 async def test_a_task_of_another_ground_lacks_what_its_kind_says(stage: Stage) -> None:
