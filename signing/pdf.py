@@ -72,14 +72,14 @@ _DECLINED = (Unusual, pikepdf.PdfError, ValueError, LookupError, TypeError, Attr
 class Seal:
     """A court's seal, ready to use: its key and certificates loaded, its art drawn. Make it once per process.
 
-    `token_room` is how many octets each seal keeps free for a signature timestamp; 0 keeps none.
+    `room` is how many octets each seal keeps for its signature, with the timestamp that may follow.
     """
 
     court_name: str
     label: str
     art: seal_art.SealArt = field(repr=False)
     signer: CmsSigner = field(repr=False)
-    token_room: int = 0
+    room: int
 
 
 class Path(StrEnum):
@@ -113,8 +113,12 @@ def load_seal(
 
 
 def seal_of(signer: Signer, court_name: str, label: str, *, token_room: int = 0) -> Seal:
-    """The seal of a court whose key stands behind `signer`. Raises KeyFileUnreadable for Ed25519 and SM2 keys."""
-    return Seal(court_name, label, seal_art.draw(court_name, label), CmsSigner(signer), token_room)
+    """The seal of a court whose key stands behind `signer`; `token_room` octets are kept free for a timestamp in each.
+
+    Raises KeyFileUnreadable for Ed25519 and SM2 keys.
+    """
+    container = CmsSigner(signer)
+    return Seal(court_name, label, seal_art.draw(court_name, label), container, container.room(token_room))
 
 
 def seal(content: bytes, seal: Seal, *, at: datetime, reason: str, location: str) -> bytes:
@@ -171,7 +175,7 @@ def _rewritten(content: bytes) -> bytes:
 def _order(seal: Seal, place: Place, at: datetime, reason: str, location: str) -> Order:
     return Order(
         signer=seal.signer,
-        room=seal.signer.room(seal.token_room),
+        room=seal.room,
         court_name=seal.court_name,
         at=at,
         reason=reason,

@@ -14,6 +14,7 @@ import os
 import resource
 import signal
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -57,14 +58,16 @@ class SealPool:
         self._processes = processes
         self._limits = limits or pdf.Limits()
         self._executor = self._start()
+        self.made: Counter[pdf.Path] = Counter(dict.fromkeys(pdf.Path, 0))
+        """How many seals each writer has made for this pool, those of proofs included."""
 
     async def seal(self, court: str, content: bytes, at: datetime, reason: str, location: str) -> bytes:
         """`signing.pdf.seal` with the seal of `court`. Raises KeyError for a court without one."""
-        return await self._run(_seal, self._names[court], content, at, reason, location)
+        return self._counted(await self._run(_seal, self._names[court], content, at, reason, location))
 
     async def proof(self, court: str, content: proof.ProofContent, at: datetime, reason: str, location: str) -> bytes:
         """The rendered proof, sealed by `court` in the same visit."""
-        return await self._run(_proof, self._names[court], content, at, reason, location)
+        return self._counted(await self._run(_proof, self._names[court], content, at, reason, location))
 
     async def page_image(self, content: bytes, page: int, width_px: int) -> bytes:
         """`signing.pages.page_image`: page counted from 1, PNG."""
@@ -80,6 +83,10 @@ class SealPool:
     def close(self) -> None:
         """Stop taking work and let the processes end; work that has begun is finished first."""
         self._executor.shutdown(wait=True, cancel_futures=True)
+
+    def _counted(self, sealed: pdf.Sealed) -> bytes:
+        self.made[sealed.path] += 1
+        return sealed.content
 
     def _start(self) -> Executor:
         if self._processes == 0:
@@ -145,9 +152,9 @@ def _timed(task: Callable[..., Answer], given: tuple[object, ...], named: dict[s
         signal.alarm(0)
 
 
-def _seal(name: str, content: bytes, at: datetime, reason: str, location: str) -> bytes:
-    return pdf.seal(content, _seals[name], at=at, reason=reason, location=location)
+def _seal(name: str, content: bytes, at: datetime, reason: str, location: str) -> pdf.Sealed:
+    return pdf.sealed(content, _seals[name], at=at, reason=reason, location=location)
 
 
-def _proof(name: str, content: proof.ProofContent, at: datetime, reason: str, location: str) -> bytes:
+def _proof(name: str, content: proof.ProofContent, at: datetime, reason: str, location: str) -> pdf.Sealed:
     return _seal(name, proof.render_proof(content), at, reason, location)

@@ -51,6 +51,12 @@ async def test_all_its_work(pool: SealPool, key_file: KeyFile, tmp_path: Path) -
     assert [fault.code for fault in findings.faults] == ["too_many_pages"]
 
 
+async def test_it_counts_which_writer_made_its_seals(pool: SealPool) -> None:
+    for content in (documents.reportlab_letter(), documents.broken_xref(), documents.typst_chinese()):
+        await pool.seal("demo", content, AT, "送达", "示例市")
+    assert pool.made == {"fast": 2, "fallback": 1}
+
+
 async def test_refusals_come_through(pool: SealPool) -> None:
     with pytest.raises(NotSealable):
         await pool.seal("demo", b"%PDF-1.7", AT, "x", "x")
