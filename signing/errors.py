@@ -12,6 +12,7 @@
     ├── LedgerWrong         trust none of it: a note, checkpoint, tile or proof is malformed or not genuine
     ├── PageNotShown        ask for another page, or give back the document
     ├── TimestampWrong      (signing.timestamp) ask another authority: the answer proves nothing
+    ├── EvidenceNotWritten  report a fault in songda: the content does not fit the published schema
     ├── ProofNotRendered    report a fault in songda: the template refused the content
     └── SignerLost          try again later: the process that worked on it died or took too long
 
@@ -55,6 +56,10 @@ class LedgerWrong(SigningError):
 
 class PageNotShown(SigningError):
     """The page does not exist or cannot be drawn."""
+
+
+class EvidenceNotWritten(SigningError):
+    """The content of the evidence does not fit its schema."""
 
 
 class ProofNotRendered(SigningError):
