@@ -89,6 +89,18 @@ def test_its_times_are_the_court_s() -> None:
     assert said(paper)["Learnt"] == "2025-09-18 09:00:00"
 
 
+def test_its_times_are_those_of_the_rulebooks_zone() -> None:
+    """In Santiago it is still the day before; the certificate, its documents and its course say so."""
+    zone, made = book("example").zone, served()
+    day = ARRIVED.astimezone(zone).date()
+    assert day < ARRIVED.date()
+    made = replace(made, concluded=tuple((name, replace(e, effective_date=day)) for name, e in made.concluded))
+    paper = certificate(made, court_name="", now=LEARNT, known=known_from(history(RECEIVED)), rulebook="", zone=zone)
+    assert said(paper)["Learnt"] == "2025-09-17 22:00:00"
+    told = [paper.issued_at, *(each.sealed_at for each in paper.documents), *(each.at for each in paper.course)]
+    assert {instant.tzinfo for instant in told} == {zone}
+
+
 def test_a_paper_proof_tells_the_signature() -> None:
     paper = proof(served("post"), events.FactRecorded(at=LEARNT, fact=served("post").facts[0], by="clerk"))
     assert not paper.electronic

@@ -40,6 +40,7 @@ from delivery.core.model import (
     attempt_id,
 )
 from delivery.core.ports import RawReceipt
+from delivery.core.rulebook import Rulebook
 from delivery.journal.accounts import Clerk
 from delivery.journal.documents import Files
 from delivery.journal.journal import Journal
@@ -136,6 +137,7 @@ class Stage:
     folder: Path
     base_url: str = ""
     log: list[str] = field(default_factory=list)
+    rules: Rulebook = field(default_factory=book)
 
     async def delivery(
         self,
@@ -238,7 +240,7 @@ class Stage:
     async def conclude(self, delivery: str) -> None:
         """What the worker does when the effect is firm: conclude, and issue the proof."""
         now = self.clock.now()
-        effects = document_effects(await self.journal.delivery(delivery), book(), now)
+        effects = document_effects(await self.journal.delivery(delivery), self.rules, now)
         await self.tell(delivery, events.Concluded(at=now, effects=effects))
         digest = await self.files.put(paper("电子送达凭证", "受送达人已送达。", sealed=True))
         await self.tell(delivery, events.ProofIssued(at=now, number="632801-2025-000017", sha256=digest))
@@ -293,11 +295,11 @@ def application(stage: Stage, courts: Mapping[str, CourtCard]) -> web.Applicatio
         link_keys=(KEY, b"an older key that still opens!!!"),
         page_image=_draw,
         base_url="http://127.0.0.1",
-        book=book(),
+        book=stage.rules,
         rehearsal=True,
     )
     simulated = SimulatedChannel(SimulatedSettings(memory=stage.folder / "simulated.jsonl"), clock=stage.clock)
-    desk = console.Console(**shared, channels={simulated.name: simulated}, book=book(), rehearsal=True)  # type: ignore[arg-type]
+    desk = console.Console(**shared, channels={simulated.name: simulated}, book=stage.rules, rehearsal=True)  # type: ignore[arg-type]
     app.add_routes([*recipient.routes(pages), *console.routes(desk)])
     return app
 
@@ -312,11 +314,13 @@ class _Lines(logging.Handler):
 
 
 @asynccontextmanager
-async def open_stage(folder: Path, courts: Mapping[str, CourtCard] = COURTS) -> AsyncIterator[Stage]:
+async def open_stage(
+    folder: Path, courts: Mapping[str, CourtCard] = COURTS, rules: Rulebook | None = None
+) -> AsyncIterator[Stage]:
     """A running server on a free port of loopback, with two courts and their clerks, and no deliveries yet."""
     clock = StageClock()
     journal = await Journal.open(f"sqlite+aiosqlite:///{folder / 'journal.sqlite'}", clock)
-    stage = Stage(journal=journal, clock=clock, files=Files(folder / "documents"), folder=folder)
+    stage = Stage(journal=journal, clock=clock, files=Files(folder / "documents"), folder=folder, rules=rules or book())
     for name, court, role in (("clerk", "632801", "clerk"), ("judge", "632801", "judge"), ("other", "632802", "clerk")):
         await journal.put_clerk(Clerk(name=name, court=court, role=role, password_hash=HASH))
     log = logging.Logger("stage.access", logging.INFO)
