@@ -9,6 +9,7 @@ from delivery.core.ports import Clock
 from delivery.journal.accounts import Accounts
 from delivery.journal.claims import Claims
 from delivery.journal.engines import open_engines
+from delivery.journal.keys import Keys
 from delivery.journal.ledger import Ledger
 from delivery.journal.links import Links
 from delivery.journal.lists import Lists
@@ -22,7 +23,7 @@ from delivery.journal.submissions import Submissions
 from delivery.journal.writing import Writer
 
 
-class Journal(Submissions, Claims, Receipts, Reports, Links, Seals, Accounts, Lists, Ledger, Stamps):
+class Journal(Submissions, Claims, Receipts, Reports, Links, Seals, Accounts, Lists, Ledger, Stamps, Keys):
     """Made by `open`. A method that writes returns once that is on the disk; none keeps a connection for longer."""
 
     _ear: Ear | None = None

@@ -339,5 +339,43 @@ ledger_cosignatures = Table(
     PrimaryKeyConstraint("size", "witness"),
 )
 
-APPEND_ONLY = ("events", "reports", "ledger_tiles", "ledger_checkpoints", "ledger_cosignatures")
+# --- the keys of seals: where each is and what was done with it, never a key ------------------------------------------
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("court", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("algorithm", Text, nullable=False),
+    Column("bits", Integer, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    Column("certificate", Text, nullable=False),
+    Column("not_before", Instant, nullable=False),
+    Column("not_after", Instant, nullable=False),
+)
+Index("ix_keys_court", keys.c.court)
+
+key_acts = _positioned(
+    "key_acts",
+    Column("key", Text, ForeignKey("keys.id"), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("act", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("since", Instant),
+    UniqueConstraint("key", "act", "by"),
+)
+
+APPEND_ONLY = (
+    "events",
+    "reports",
+    "ledger_tiles",
+    "ledger_checkpoints",
+    "ledger_cosignatures",
+    "keys",
+    "key_acts",
+)
 """Their rows are facts: the database itself refuses to change or delete them."""
