@@ -12,7 +12,6 @@ from datetime import datetime, tzinfo
 from typing import Any
 
 from delivery.core import vocabulary
-from delivery.core.civil import CHINA
 from delivery.core.events import Event, FactRecorded, RecipientLearnt, apply
 from delivery.core.facts import FLAGS, LISTS, SHAPES, words_of
 from delivery.core.fields import Fault
@@ -88,7 +87,7 @@ def _weight(widget: Widget) -> int:
 
 
 def read_form(
-    method: Method, delivery: Delivery, form: Form, role: str, now: datetime, zone: tzinfo = CHINA
+    method: Method, delivery: Delivery, form: Form, role: str, now: datetime, zone: tzinfo
 ) -> Entered:
     """All faults at once, as everywhere. `role`: of the account that enters it, for what an official has to decide."""
     chosen = choose(method, delivery, form)
@@ -149,7 +148,7 @@ def _person(full: str, form: Form) -> dict[str, Any]:
     return told
 
 
-def told_instant(value: str, zone: tzinfo = CHINA) -> str | None:
+def told_instant(value: str, zone: tzinfo) -> str | None:
     """A form's local date and time in the court's zone as an instant; what is none is left to the reader to refuse."""
     moment = local_instant(value, zone) if _LOCAL.fullmatch(value) else None
     return moment.isoformat() if moment else value or None
