@@ -1,0 +1,43 @@
+"""Is this file what it claims to be? Offline, without a database, trusting nothing but what the caller hands in.
+
+Takes sealed documents, proofs, proof packs, and other people's sealed PDFs. The steps are numbered as in
+docs/verifying.md, where a party does each by hand with public tools. No parser or encoder is shared with the modules
+that write these files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from signing.verifying import pack, pdf
+from signing.verifying.report import CANNOT_TELL, INVALID, VALID, Notes, Number, Result, Says, Step, Verdict
+from signing.verifying.trust import NoCertificate, Trust, certificates
+
+__all__ = ["CANNOT_TELL", "INVALID", "VALID", "NoCertificate", "Number", "Result", "Says", "Step", "Verdict", "verify"]
+
+
+def verify(
+    files: Sequence[tuple[str, bytes]],
+    *,
+    trust: Sequence[bytes] = (),
+    checkpoint: bytes | None = None,
+    at: datetime,
+) -> Verdict:
+    """Every step for every file (name for the report, content).
+
+    `trust`: PEM or DER files of certificates that the caller believes; `checkpoint`: a checkpoint of the log that the
+    caller got elsewhere; `at`: the instant to judge for, aware. Raises NoCertificate for a trust file without any.
+    """
+    believed = Trust(certificates(trust), at)
+    steps: list[Step] = []
+    for name, content in files:
+        _one(Notes(name, steps), content, believed, checkpoint)
+    return Verdict(tuple(steps))
+
+
+def _one(notes: Notes, content: bytes, trust: Trust, checkpoint: bytes | None) -> None:
+    if content[:2] == b"PK" or b"mimetype" in content[:64]:
+        pack.check(notes, content, trust, checkpoint)
+    else:
+        pdf.check(notes, content, trust)

@@ -1,0 +1,267 @@
+"""A proof pack: the container, each part in it, and what the parts say of one another.
+
+A pack is only as good as its weakest agreement: the documents must be those that the events name, the receipts those
+that the index names, the events those that the log holds, and the seal over all of it that of somebody trusted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from asn1crypto import crl, ocsp, x509
+
+from signing.verifying import container, log, pdf, xades
+from signing.verifying.report import Notes, Number, Says
+from signing.verifying.stamps import judged
+from signing.verifying.trust import Trust
+
+SEAL = "META-INF/signatures0.xml"
+MANIFEST = "META-INF/manifest.xml"
+MOST_EVENTS = 100_000
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+REQUIRED = (MANIFEST, SEAL, "proof.pdf", "evidence.xml", "explanation.json", "receipts/index.json")
+LOGGED = ("ledger/checkpoint", "ledger/key", "ledger/events.json")
+
+
+@dataclass(frozen=True)
+class Event:
+    """One row of the event table, as the pack tells it."""
+
+    index: int
+    leaf: bytes
+    path: tuple[bytes, ...]
+    row: Mapping[str, Any]
+
+
+def check(notes: Notes, content: bytes, trust: Trust, checkpoint: bytes | None) -> None:
+    """All steps for one pack."""
+    try:
+        members = container.members(content)
+    except container.NotAPack as wrong:
+        notes.failed(Number.FORM, f"证据包已损坏：{wrong}", f"the pack is damaged: {wrong}")
+        return
+    notes.passed(Number.FORM, f"证据包，含 {len(members)} 个部分", f"a proof pack with {len(members)} members")
+    missing = [name for name in REQUIRED if name not in members]
+    for name in missing:
+        notes.failed(Number.FORM, f"缺少 {name}", f"{name} is missing")
+    if not missing:
+        _opened(notes, members, _helped(notes, members, trust), checkpoint)
+
+
+def _opened(notes: Notes, members: Mapping[str, bytes], trust: Trust, checkpoint: bytes | None) -> None:
+    covered = {name: one for name, one in members.items() if name != "mimetype" and not name.startswith("META-INF/")}
+    inside = notes.of(f"{notes.part} · {SEAL}")
+    seal = xades.over_members(inside, members[SEAL], covered, trust)
+    if trust.anchors and (seal is None or not seal.trusted):
+        inside.failed(Number.TRUST, "容器签章不出自您指定的信任证书", "the container's seal is of nobody you trust")
+    _manifest(notes.of(f"{notes.part} · {MANIFEST}"), members)
+    for name in sorted(name for name in members if name == "proof.pdf" or name.startswith("documents/")):
+        pdf.check(notes.of(f"{notes.part} · {name}"), members[name], trust)
+    _evidence(notes.of(f"{notes.part} · evidence.xml"), members, trust)
+    _receipts(notes.of(f"{notes.part} · receipts"), members)
+    events = _events(notes.of(f"{notes.part} · ledger/events.json"), members)
+    _documents(notes, members, events)
+    _checkpoint(notes.of(f"{notes.part} · ledger/checkpoint"), members, events, checkpoint)
+    _stamps(notes, members, trust, events)
+
+
+def _helped(notes: Notes, members: Mapping[str, bytes], trust: Trust) -> Trust:
+    """With the certificates and revocation data of the pack: helpers, believed only through an anchor."""
+    others, lists, answers = [], [], []
+    for name, content in members.items():
+        with notes.of(f"{notes.part} · {name}").guarded(Number.FORM):
+            if name.startswith("certificates/"):
+                others.append(x509.Certificate.load(content, strict=True))
+            elif name.startswith("revocation/") and name.endswith(".crl"):
+                lists.append(crl.CertificateList.load(content, strict=True))
+            elif name.startswith("revocation/") and name.endswith(".ocsp"):
+                answers.append(ocsp.OCSPResponse.load(content, strict=True))
+    return trust.helped(others, lists, answers)
+
+
+# --- what the parts say of one another --------------------------------------------------------------------------------
+
+
+def _manifest(notes: Notes, members: Mapping[str, bytes]) -> None:
+    with notes.guarded(Number.FORM):
+        root = xades.read(members[MANIFEST])
+        entries = [one.attrib.values() for one in root]
+        named = [str(values[0]) for values in entries]
+        real = ["/", *(name for name in members if name != "mimetype" and not name.startswith("META-INF/"))]
+        notes.judged(
+            Number.FORM,
+            sorted(named) == sorted(real),
+            Says("清单与内容一致", "the manifest names what is there"),
+            Says("清单与内容不一致", "the manifest names other things than are there"),
+        )
+
+
+def _evidence(notes: Notes, members: Mapping[str, bytes], trust: Trust) -> None:
+    content = members["evidence.xml"]
+    seal = xades.over_document(notes, content, trust)
+    if trust.anchors and (seal is None or not seal.trusted):
+        notes.failed(Number.TRUST, "证据签章不出自您指定的信任证书", "the evidence's seal is of nobody you trust")
+    with notes.guarded(Number.CONTENTS):
+        notes.judged(
+            Number.CONTENTS,
+            pdf.attachment(members["proof.pdf"], "evidence.xml") == content,
+            Says("与送达证明所附证据相同", "the same evidence as embedded in the proof"),
+            Says("与送达证明所附证据不同", "not the evidence that is embedded in the proof"),
+        )
+
+
+def _receipts(notes: Notes, members: Mapping[str, bytes]) -> None:
+    with notes.guarded(Number.CONTENTS):
+        index = json.loads(members["receipts/index.json"])
+        named = {f"receipts/{one['file']}" if "/" not in one["file"] else one["file"]: one["sha256"] for one in index}
+        there = {
+            name: hashlib.sha256(content).hexdigest()
+            for name, content in members.items()
+            if name.startswith("receipts/") and name != "receipts/index.json"
+        }
+        notes.judged(
+            Number.CONTENTS,
+            named == there,
+            Says(f"{len(there)} 份原始回执与目录一致", f"{len(there)} raw receipts agree with their index"),
+            Says("原始回执与目录不一致", "the raw receipts do not agree with their index"),
+        )
+
+
+def _documents(notes: Notes, members: Mapping[str, bytes], events: tuple[Event, ...]) -> None:
+    """What was sealed is what is here: the digests in the recorded event, of the very bytes in the pack."""
+    there = {
+        name.removeprefix("documents/").removesuffix(".pdf"): hashlib.sha256(content).hexdigest()
+        for name, content in members.items()
+        if name.startswith("documents/")
+    }
+    with notes.of(f"{notes.part} · documents").guarded(Number.CONTENTS):
+        sealed = [
+            json.loads(event.row["data"])["sealed"] for event in events if event.row["kind"] == "documents_sealed"
+        ]
+        if not sealed:
+            return
+        notes.of(f"{notes.part} · documents").judged(
+            Number.CONTENTS,
+            dict(sealed[-1]) == there,
+            Says("文书即日志所记载的签章文书", "the documents are those whose sealing the ledger records"),
+            Says("文书不是日志所记载的签章文书", "the documents are not those whose sealing the ledger records"),
+        )
+
+
+# --- ledger -----------------------------------------------------------------------------------------------------------
+
+
+def _events(notes: Notes, members: Mapping[str, bytes]) -> tuple[Event, ...]:
+    if not any(name in members for name in LOGGED):
+        notes.not_checked(Number.LEDGER, "证据包中没有日志证明", "the pack holds no proofs from the ledger")
+        return ()
+    with notes.guarded(Number.LEDGER):
+        checkpoint = log.read_checkpoint(members["ledger/checkpoint"])
+        events = tuple(_read_events(members["ledger/events.json"]))
+        wrong = [one.index for one in events if not log.included(one.leaf, one.index, one.path, checkpoint)]
+        notes.judged(
+            Number.LEDGER,
+            not wrong,
+            Says(f"{len(events)} 条事件均在日志中", f"all {len(events)} events are in the ledger"),
+            Says(f"这些事件不在日志中：{wrong}", f"not in the ledger: events {wrong}"),
+        )
+        gaps = list(_gaps(events))
+        for fault in gaps:
+            notes.failed(Number.LEDGER, fault.zh, fault.en)
+        return events
+    return ()
+
+
+def _read_events(content: bytes) -> Iterator[Event]:
+    listed = json.loads(content)
+    if len(listed) > MOST_EVENTS:
+        raise ValueError("too many events")
+    for one in listed:
+        entry = one["entry"].encode()
+        row = json.loads(entry)
+        if json.dumps(row, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode() != entry:
+            raise ValueError("an event is not in its canonical form")
+        leaf = log.leaf(bytes.fromhex(one["salt"]), entry)
+        yield Event(one["index"], leaf, tuple(bytes.fromhex(each) for each in one["proof"]), row)
+
+
+def _gaps(events: tuple[Event, ...]) -> Iterator[Says]:
+    """The events of one delivery, all of them from the first on, in the order of the log."""
+    if not events:
+        yield Says("没有事件", "there are no events")
+    if len({one.row["delivery"] for one in events}) > 1:
+        yield Says("混入了其他送达的事件", "events of another delivery are among them")
+    if [one.row["seq"] for one in events] != list(range(1, len(events) + 1)):
+        yield Says(
+            "事件序号不连续：有事件被抽走或重排", "the events are not numbered 1, 2, 3…: some are missing or moved"
+        )
+    if [one.index for one in events] != sorted({one.index for one in events}):
+        yield Says("事件在日志中的次序有误", "the order of the events is not that of the ledger")
+    times = [one.row["recorded_at"] for one in events]
+    if times != sorted(times):
+        yield Says("事件的记录时间倒退", "the times at which events were recorded run backwards")
+
+
+def _checkpoint(notes: Notes, members: Mapping[str, bytes], events: tuple[Event, ...], trusted: bytes | None) -> None:
+    if not events:
+        return
+    with notes.guarded(Number.CHECKPOINT):
+        mine = log.read_checkpoint(members["ledger/checkpoint"])
+        notes.judged(
+            Number.CHECKPOINT,
+            log.signed_by(mine, members["ledger/key"].decode("utf-8")),
+            Says(f"由日志密钥签署，规模 {mine.size}", f"signed by the log's key, at {mine.size} entries"),
+            Says("不是由日志密钥签署", "not signed by the log's key"),
+        )
+        if trusted is None:
+            notes.not_checked(
+                Number.CHECKPOINT,
+                "您没有给出另行取得的检查点：无从得知别人看到的是否同一份日志",
+                "you gave no checkpoint of your own: whether others see the same log cannot be told",
+            )
+        else:
+            _same_log(notes, mine, log.read_checkpoint(trusted))
+
+
+def _same_log(notes: Notes, mine: log.Checkpoint, theirs: log.Checkpoint) -> None:
+    if mine.origin != theirs.origin:
+        notes.failed(Number.CHECKPOINT, "与您的检查点不属于同一日志", "your checkpoint is of another log")
+    elif mine.size != theirs.size:
+        notes.not_checked(
+            Number.CHECKPOINT,
+            f"您的检查点规模为 {theirs.size}，证据包为 {mine.size}：须用日志的公开数据核对（见 docs/verifying.md）",
+            f"your checkpoint is at {theirs.size}, the pack's at {mine.size}: docs/verifying.md tells how to compare",
+        )
+    else:
+        notes.judged(
+            Number.CHECKPOINT,
+            mine.root == theirs.root,
+            Says("与您持有的检查点一致", "the same as the checkpoint that you hold"),
+            Says("与您持有的检查点不同：日志被分叉", "not the checkpoint that you hold: the log was forked"),
+        )
+
+
+# --- timestamps -------------------------------------------------------------------------------------------------------
+
+
+def _stamps(notes: Notes, members: Mapping[str, bytes], trust: Trust, events: tuple[Event, ...]) -> None:
+    if "timestamps/index.json" not in members:
+        return
+    with notes.of(f"{notes.part} · timestamps/index.json").guarded(Number.TIME):
+        for one in json.loads(members["timestamps/index.json"]):
+            mine = notes.of(f"{notes.part} · {one['file']}")
+            with mine.guarded(Number.TIME):
+                covered = members[one["over"]]
+                stamp = judged(members[one["file"]], covered, trust)
+                stamp.tell(mine, _latest(events) if one["over"] == "ledger/checkpoint" else None)
+
+
+def _latest(events: tuple[Event, ...]) -> datetime | None:
+    """The last event that the checkpoint covers: no honest timestamp on it is older."""
+    micros = max((int(one.row["recorded_at"]) for one in events), default=None)
+    return None if micros is None else EPOCH + timedelta(microseconds=micros)

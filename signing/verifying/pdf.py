@@ -1,0 +1,328 @@
+"""Sealed PDFs, ours and foreign ones: what each seal covers, who made it, when, and what came after it.
+
+pyHanko reads and validates; the rules that it leaves to its caller are here: the gap that no digest covers, what the
+container holds outside its signature, and that nothing but another trusted seal may come after a trusted one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import io
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from asn1crypto import crl, ocsp
+from pyhanko.pdf_utils import generic
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.diff_analysis import ModificationLevel
+from pyhanko.sign.validation.dss import DocumentSecurityStore
+from pyhanko.sign.validation.errors import NoDSSFoundError
+from pyhanko.sign.validation.pdf_embedded import (
+    EmbeddedPdfSignature,
+    async_validate_pdf_signature,
+    async_validate_pdf_timestamp,
+)
+from pyhanko.sign.validation.status import PdfSignatureStatus, SignatureCoverageLevel, TimestampSignatureStatus
+
+from signing.verifying import cms
+from signing.verifying.algorithms import weakness
+from signing.verifying.report import Notes, Number, Says
+from signing.verifying.stamps import of_status
+from signing.verifying.trust import Trust
+
+LARGEST = 256 * 1024 * 1024
+"""Bytes of a PDF that is looked at."""
+
+MOST_SIGNATURES = 64
+DEEPEST = 16
+"""Levels of a tree of names."""
+
+UNTOUCHED = (ModificationLevel.NONE, ModificationLevel.LTA_UPDATES)
+
+# pyHanko tells its log what it tells us too, with a traceback for each broken file.
+logging.getLogger("pyhanko").setLevel(logging.CRITICAL)
+logging.getLogger("pyhanko_certvalidator").setLevel(logging.CRITICAL)
+
+
+@dataclass(frozen=True)
+class Seal:
+    """One signature of a document, judged. `trusted`: it chains to an anchor. `at` is the proven time, if any."""
+
+    status: PdfSignatureStatus
+    trusted: bool
+    unchanged: bool
+    at: datetime | None
+
+
+def check(notes: Notes, content: bytes, trust: Trust) -> Sequence[Seal]:
+    """All steps for one PDF. Returns what was found about its seals, in the order in which they were made."""
+    with notes.guarded(Number.FORM):
+        reader = _opened(notes, content)
+        if reader is not None:
+            return _checked(notes, content, reader, _with_store(notes, reader, trust))
+    return ()
+
+
+def _opened(notes: Notes, content: bytes) -> PdfFileReader | None:
+    if len(content) > LARGEST:
+        notes.failed(Number.FORM, "文件过大", f"larger than {LARGEST} bytes")
+        return None
+    if not content.startswith(b"%PDF-"):
+        notes.failed(Number.FORM, "文件不以 %PDF- 开头", "it does not begin with %PDF-")
+        return None
+    reader = PdfFileReader(io.BytesIO(content), strict=False)
+    found = len(reader.embedded_signatures)
+    digest = hashlib.sha256(content).hexdigest()
+    if not 0 < found <= MOST_SIGNATURES:
+        notes.failed(Number.FORM, f"PDF，签章 {found} 个", f"a PDF with {found} seals")
+        return None
+    notes.passed(
+        Number.FORM,
+        f"PDF，{len(content)} 字节，SHA-256 {digest}，签章或时间戳 {found} 个",
+        f"a PDF of {len(content)} bytes, SHA-256 {digest}, with {found} seals or timestamps",
+    )
+    return reader
+
+
+def _with_store(notes: Notes, reader: PdfFileReader, trust: Trust) -> Trust:
+    """With the certificates and revocation data that the document keeps for its own validation (PAdES B-LT)."""
+    with notes.guarded(Number.REVOCATION):
+        try:
+            store = DocumentSecurityStore.read_dss(reader)
+        except NoDSSFoundError:
+            return trust
+        lists = [crl.CertificateList.load(one.get_object().data, strict=True) for one in store.crls]
+        answers = [ocsp.OCSPResponse.load(one.get_object().data, strict=True) for one in store.ocsps]
+        return trust.helped(store.load_certs(), lists, answers)
+    return trust
+
+
+def _checked(notes: Notes, content: bytes, reader: PdfFileReader, trust: Trust) -> list[Seal]:
+    seals = []
+    stamps = _document_stamps(notes, content, reader, trust)
+    for number, embedded in enumerate(reader.embedded_regular_signatures, start=1):
+        mine = notes.of(f"{notes.part} · 签章 seal {number}")
+        with mine.guarded(Number.BYTES):
+            seals.append(_seal(mine, content, embedded, trust, stamps))
+    _nothing_after(notes, seals)
+    _somebody_trusted(notes, seals, trust)
+    return seals
+
+
+def _seal(
+    notes: Notes, content: bytes, embedded: EmbeddedPdfSignature, trust: Trust, stamps: Sequence[datetime]
+) -> Seal:
+    status = asyncio.run(async_validate_pdf_signature(embedded, trust.context(), trust.context()))
+    proven = _proven(status.timestamp_validity, stamps)
+    if proven is not None and proven < trust.at:
+        # The certificate had to be good when the seal was made, and that time is proven.
+        status = asyncio.run(async_validate_pdf_signature(embedded, trust.context(proven), trust.context()))
+    unchanged = _bytes(notes, content, embedded, status)
+    _signature(notes, embedded, status, trust, proven)
+    _trusted(notes, status, proven or trust.at)
+    _revoked(notes, embedded, status, trust, proven)
+    _time(notes, status, stamps, trust)
+    return Seal(status, bool(status.trusted), unchanged, proven)
+
+
+# --- bytes ------------------------------------------------------------------------------------------------------------
+
+
+def _bytes(notes: Notes, content: bytes, embedded: EmbeddedPdfSignature, status: PdfSignatureStatus) -> bool:
+    gap = _gap_fault(content, embedded)
+    if gap is not None:
+        notes.failed(Number.BYTES, gap.zh, gap.en)
+        return False
+    if not status.intact:
+        notes.failed(
+            Number.BYTES, "内容与签章时的摘要不符：签章后被改动", "the bytes differ from those that were sealed"
+        )
+        return False
+    whole = status.coverage is SignatureCoverageLevel.ENTIRE_FILE
+    if not whole and status.coverage is not SignatureCoverageLevel.ENTIRE_REVISION:
+        notes.failed(
+            Number.BYTES, "签章没有覆盖它所在的整个版本", "the seal does not cover the whole revision it belongs to"
+        )
+        return False
+    notes.passed(
+        Number.BYTES,
+        "签章覆盖全文，之后无任何改动" if whole else "签章覆盖的内容未变；其后另有追加内容",
+        "the seal covers the whole file" if whole else "what the seal covers is unchanged; something was added later",
+    )
+    return True
+
+
+def _gap_fault(content: bytes, embedded: EmbeddedPdfSignature) -> Says | None:
+    """The seal stands in a gap that its own digest leaves out: it must hold the seal, then zeros, and nothing else."""
+    begin, first, second, length = (int(one) for one in embedded.byte_range)
+    if begin != 0 or not 0 < first < second or second + length > len(content):
+        return Says("字节范围不合规", "the byte range is not one from the start with a single gap")
+    gap = content[first:second]
+    digits = gap[1:-1]
+    if gap[:1] != b"<" or gap[-1:] != b">" or not digits.isalnum() or digits not in (digits.lower(), digits.upper()):
+        return Says("签章所在的空隙被改动", "the gap that holds the seal was changed")
+    held = bytes.fromhex(digits.decode("ascii"))
+    container = _der_value(held)
+    if held != embedded.pkcs7_content or container is None or held[len(container) :].strip(b"\0"):
+        return Says("签章所在的空隙中另有内容", "the gap holds more than the seal")
+    return None
+
+
+def _der_value(content: bytes) -> bytes | None:
+    """The first DER value of these bytes, or None; an indefinite length (BER) is left to the CMS reader."""
+    if len(content) < 2 or content[1] == 0x80:
+        return content.rstrip(b"\0") or None
+    size, head = content[1], 2
+    if size > 0x80:
+        head += size - 0x80
+        size = int.from_bytes(content[2:head], "big")
+    return content[: head + size] if head + size <= len(content) else None
+
+
+# --- signature, trust, revocation, time -------------------------------------------------------------------------------
+
+
+def _signature(
+    notes: Notes, embedded: EmbeddedPdfSignature, status: PdfSignatureStatus, trust: Trust, proven: datetime | None
+) -> None:
+    container = _der_value(embedded.pkcs7_content) or b""
+    wrong = list(cms.faults(container, trust.anchors))
+    for fault in wrong:
+        notes.failed(Number.SIGNATURE, fault.zh, fault.en)
+    if not status.valid:
+        notes.failed(Number.SIGNATURE, "签名与证书公钥不符", "the signature does not belong to the certificate's key")
+        return
+    weak = weakness(status.signing_cert, status.md_algorithm, (proven or trust.at).date())
+    if weak is not None:
+        notes.failed(Number.SIGNATURE, weak.zh, weak.en)
+    elif not wrong:
+        name = status.pkcs7_signature_mechanism
+        notes.passed(
+            Number.SIGNATURE,
+            f"由证书的私钥作出，算法 {name}／{status.md_algorithm}",
+            f"made by the key of its certificate, with {name} over {status.md_algorithm}",
+        )
+
+
+def _trusted(notes: Notes, status: PdfSignatureStatus, moment: datetime) -> None:
+    who = status.signing_cert.subject.human_friendly
+    if status.trusted:
+        notes.passed(
+            Number.TRUST,
+            f"“{who}”的证书由您指定的信任证书签发，于 {moment:%Y-%m-%d} 有效",
+            f"the certificate of “{who}” chains to a certificate that you trust, and was valid on {moment:%Y-%m-%d}",
+        )
+        return
+    why = status.trust_problem_indic.standard_name if status.trust_problem_indic else "NO_CHAIN"
+    notes.not_checked(
+        Number.TRUST,
+        f"未能追溯到您指定的信任证书（{why}）；文件自称的签章人：“{who}”，不足为凭",
+        f"no chain to a certificate that you trust ({why}); the file calls its sealer “{who}”, which proves nothing",
+    )
+
+
+def _revoked(
+    notes: Notes, embedded: EmbeddedPdfSignature, status: PdfSignatureStatus, trust: Trust, proven: datetime | None
+) -> None:
+    if status.revocation_details is not None and not status.trusted:
+        on = status.revocation_details.revocation_date
+        notes.failed(Number.REVOCATION, f"证书已于 {on:%Y-%m-%d} 吊销", f"the certificate was revoked on {on:%Y-%m-%d}")
+    elif not (status.trusted and trust.knows_revocation):
+        notes.not_checked(
+            Number.REVOCATION, "文件中没有吊销信息，也未联网查询", "no revocation data in the file; nothing was fetched"
+        )
+    else:
+        context = trust.context(proven, revocation="hard-fail")
+        strict = asyncio.run(async_validate_pdf_signature(embedded, context, trust.context(), skip_diff=True))
+        known = bool(strict.trusted)
+        says = ("随附的吊销信息表明证书有效", "the revocation data in the file show the certificate alive")
+        lacks = ("随附的吊销信息不覆盖此证书", "the revocation data in the file do not cover this certificate")
+        (notes.passed if known else notes.not_checked)(Number.REVOCATION, *(says if known else lacks))
+
+
+def _proven(stamp: TimestampSignatureStatus | None, stamps: Sequence[datetime]) -> datetime | None:
+    own = [stamp.timestamp] if stamp is not None and stamp.trusted else []
+    return min([*own, *stamps], default=None)
+
+
+def _time(notes: Notes, status: PdfSignatureStatus, stamps: Sequence[datetime], trust: Trust) -> None:
+    stamp, claimed = status.timestamp_validity, status.signer_reported_dt
+    if stamp is None and not stamps:
+        said = f"{claimed:%Y-%m-%d %H:%M:%S %z}" if claimed else "—"
+        notes.not_checked(
+            Number.TIME,
+            f"没有时间戳；签章人自称的时间为 {said}",
+            f"no timestamp; the sealer's own clock said {said}",
+        )
+    elif stamp is not None:
+        of_status(stamp, trust).tell(notes, claimed)
+
+
+def _document_stamps(notes: Notes, content: bytes, reader: PdfFileReader, trust: Trust) -> list[datetime]:
+    """Document timestamps (PAdES B-LTA): the trusted ones prove a time for all that stands before them."""
+    proven = []
+    for number, embedded in enumerate(reader.embedded_timestamp_signatures, start=1):
+        mine = notes.of(f"{notes.part} · 时间戳 timestamp {number}")
+        with mine.guarded(Number.TIME):
+            status = asyncio.run(async_validate_pdf_timestamp(embedded, trust.context()))
+            gap = _gap_fault(content, embedded)
+            for fault in [gap] if gap else cms.faults(_der_value(embedded.pkcs7_content) or b"", trust.anchors):
+                mine.failed(Number.BYTES, fault.zh, fault.en)
+            if status.modification_level not in UNTOUCHED:
+                mine.failed(Number.BYTES, "时间戳之后内容被改动", "something was changed after the timestamp")
+            of_status(status, trust).tell(mine, None)
+            if status.trusted:
+                proven.append(status.timestamp)
+    return proven
+
+
+# --- of all seals together --------------------------------------------------------------------------------------------
+
+
+def _nothing_after(notes: Notes, seals: Sequence[Seal]) -> None:
+    """After a seal come validation data, timestamps, and further seals of people who are trusted themselves. A form
+    field or a seal of a stranger can draw over the page (a shadow attack), so it breaks what was sealed before.
+    """
+    for number, seal in enumerate(seals, start=1):
+        level = seal.status.modification_level
+        later = seals[number:]
+        allowed = level in UNTOUCHED or (
+            level is ModificationLevel.FORM_FILLING
+            and later
+            and (not seal.trusted or any(one.trusted and one.unchanged for one in later))
+        )
+        if not allowed or seal.status.docmdp_ok is False:
+            notes.of(f"{notes.part} · 签章 seal {number}").failed(
+                Number.BYTES,
+                "签章之后追加了改动内容的更新",
+                "an update was added after the seal, and it changes the document",
+            )
+
+
+def _somebody_trusted(notes: Notes, seals: Sequence[Seal], trust: Trust) -> None:
+    if trust.anchors and not any(seal.trusted for seal in seals):
+        notes.failed(
+            Number.TRUST,
+            "没有任何签章出自您指定的信任证书",
+            "no seal on this document chains to a certificate that you trust",
+        )
+
+
+def attachment(content: bytes, name: str) -> bytes | None:
+    """The bytes of the file embedded under that name (ISO 32000-2 §7.11.4), or None."""
+    reader = PdfFileReader(io.BytesIO(content), strict=False)
+    names = reader.root["/Names"]["/EmbeddedFiles"]
+    return next((found for at, found in _leaves(names) if at == name), None)
+
+
+def _leaves(node: generic.DictionaryObject, depth: int = 0) -> Iterator[tuple[str, bytes]]:
+    if depth > DEEPEST:
+        raise ValueError("a tree of names that deep")
+    pairs = node.get("/Names", [])
+    for at in range(0, len(pairs) - 1, 2):
+        yield str(pairs[at]), pairs[at + 1]["/EF"]["/F"].data
+    for kid in node.get("/Kids", []):
+        yield from _leaves(kid, depth + 1)

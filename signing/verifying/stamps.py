@@ -1,0 +1,76 @@
+"""RFC 3161 timestamps: what a token stands on, who made it, and whether it can be as old as it says."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from asn1crypto import cms as asn1
+from pyhanko.sign.validation.generic_cms import validate_tst_signed_data
+from pyhanko.sign.validation.status import TimestampSignatureStatus
+
+from signing.verifying import cms
+from signing.verifying.algorithms import weakness
+from signing.verifying.report import Notes, Number, Says
+from signing.verifying.trust import Trust
+
+CLOCKS_DIFFER = timedelta(minutes=5)
+"""How much a maker's clock may be ahead of an authority's."""
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """A judged token. `at`: aware, UTC."""
+
+    at: datetime
+    authority: str
+    good: bool
+    trusted: bool
+    fault: Says | None = None
+
+    def tell(self, notes: Notes, claimed: datetime | None) -> None:
+        """The step on time. `claimed`: when what it stands on says that it was made."""
+        when = f"{self.at:%Y-%m-%d %H:%M:%S} UTC"
+        if not self.good:
+            notes.failed(Number.TIME, "时间戳与所盖内容不符", "the timestamp does not belong to what it stands on")
+        elif self.fault is not None:
+            notes.failed(Number.TIME, self.fault.zh, self.fault.en)
+        elif claimed is not None and self.at < claimed - CLOCKS_DIFFER:
+            notes.failed(
+                Number.TIME,
+                f"时间戳（{when}）早于内容自称的时间（{claimed:%Y-%m-%d %H:%M:%S %z}）：时间被倒签",
+                f"the timestamp ({when}) is older than what it stands on claims to be: backdated",
+            )
+        elif self.trusted:
+            notes.passed(
+                Number.TIME,
+                f"“{self.authority}”证明其于 {when} 已经存在",
+                f"“{self.authority}” proves that it existed at {when}",
+            )
+        else:
+            notes.not_checked(
+                Number.TIME,
+                f"有时间戳（{when}），但时间戳机构不在您指定的信任证书之下",
+                f"a timestamp says {when}, but its authority chains to no certificate that you trust",
+            )
+
+
+def judged(token: bytes, covered: bytes, trust: Trust) -> Stamp:
+    """A DER TimeStampToken over these bytes. Raises whatever the readers raise on bytes that are no token."""
+    signed = asn1.ContentInfo.load(token, strict=True)["content"]
+
+    def imprint(algorithm: str) -> bytes:
+        return hashlib.new(algorithm, covered).digest()
+
+    found = asyncio.run(validate_tst_signed_data(signed, trust.context(), imprint))
+    return of_status(TimestampSignatureStatus(**found), trust, next(cms.faults(token, trust.anchors), None))
+
+
+def of_status(status: TimestampSignatureStatus, trust: Trust, fault: Says | None = None) -> Stamp:
+    """What pyHanko found, with our policy on algorithms."""
+    weak = weakness(status.signing_cert, status.md_algorithm, trust.at.date())
+    who = status.signing_cert.subject.human_friendly
+    good = bool(status.intact and status.valid)
+    return Stamp(status.timestamp, who, good, bool(status.trusted) and weak is None, fault or weak)
