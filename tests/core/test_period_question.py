@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from delivery import rulebooks
 from delivery.core.period_question import PeriodQuestion, read_period_question
 from delivery.core.periods import Span
-from tests.core.test_periods import CN, SCENARIOS
+from tests.core.terms import CN, SCENARIOS
 
 SCHEMA = json.loads((Path(__file__).parents[1] / "data" / "scenarios" / "schema.json").read_text(encoding="utf-8"))
 PERIOD = jsonschema.Draft202012Validator({**SCHEMA["$defs"]["period"], "$defs": SCHEMA["$defs"]})
