@@ -87,6 +87,13 @@ def _effect(given: argparse.Namespace) -> int:
     return asking.effect(given.config, given.file, given.court)
 
 
+def _verify(given: argparse.Namespace) -> int:
+    from delivery import clock, verification
+
+    at = clock.SystemClock()
+    return verification.run(given.files, given.trust, given.checkpoint, at, as_json=given.json)
+
+
 def _migrate(given: argparse.Namespace) -> int:
     from delivery import commands
 
@@ -123,6 +130,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_route(commands)
     _add_effect(commands)
     _add_period(commands)
+    _add_verify(commands)
     _add_migrate(commands)
     _add_check_config(commands)
     return parser
@@ -272,6 +280,26 @@ def _add_effect(commands: Commands) -> None:
     command.add_argument("file", type=Path, metavar="FILE.json", help="one scenario, or a list of them")
     _takes_config(command)
     _takes_court(command)
+
+
+def _add_verify(commands: Commands) -> None:
+    command = _command(
+        commands,
+        "verify",
+        _verify,
+        "Checks sealed documents, proofs of service and proof packs: offline, without a database, in numbered steps "
+        "that docs/verifying.md tells how to do by hand. Takes other people's sealed PDFs too. No name in a file is "
+        "believed: give the certificates that you trust. Exit status 0 valid, 1 invalid, 2 cannot tell (no trust given, or a "
+        "file cannot be read).",
+        "  songda verify proof.pdf --trust songda-data/demo/seal.pem\n"
+        "  songda verify pack.asice --trust seal.pem --trust authority.pem --checkpoint checkpoint.txt",
+    )
+    command.add_argument("files", type=Path, nargs="+", metavar="FILE", help="a PDF or a proof pack (.asice)")
+    trust = "a certificate you believe: of the court's seal, of a timestamp authority; may be repeated"
+    command.add_argument("--trust", type=Path, action="append", default=[], metavar="CERT.pem", help=trust)
+    held = "a checkpoint of the ledger that you got elsewhere, to compare with the pack's"
+    command.add_argument("--checkpoint", type=Path, metavar="FILE", help=held)
+    command.add_argument("--json", action="store_true", help="one JSON object: verdict and steps")
 
 
 def _add_migrate(commands: Commands) -> None:
