@@ -10,6 +10,7 @@ from aiohttp import web
 from delivery.core.events import fold
 from delivery.core.fields import Fault, read_instant
 from delivery.core.model import Delivery
+from delivery.core.trusted_time import proofs_wait
 from delivery.journal.accounts import Client
 from delivery.web import answers
 from delivery.web.bodies import read_json_body
@@ -78,19 +79,27 @@ async def _effect(site: Site, request: web.Request, client: Client) -> web.Respo
 async def _proof(site: Site, request: web.Request, client: Client) -> web.Response:
     delivery = await _mine(site, request, client)
     if not (delivery.proofs and delivery.proof_is_current):
-        raise Problem(404, "no_proof", _why_no_proof(delivery))
+        raise Problem(404, "no_proof", _why_no_proof(delivery, await _waits_since(site)))
     number, digest = delivery.proofs[-1]
     content = await site.documents.get(digest)
     headers = {"Cache-Control": "no-store", "Content-Disposition": f'attachment; filename="{number}.pdf"'}
     return web.Response(body=content, content_type="application/pdf", headers=headers)
 
 
-def _why_no_proof(delivery: Delivery) -> str:
+async def _waits_since(site: Site) -> datetime | None:
+    """Since when timestamps have been missing, once proofs wait for them."""
+    since = await site.timestamps_missing_since()
+    return since if proofs_wait(since, site.clock.now()) else None
+
+
+def _why_no_proof(delivery: Delivery, waits_since: datetime | None) -> str:
     if delivery.withdrawn_at:
         return "The delivery was withdrawn before it was concluded."
     if delivery.tasks:
         kinds = ", ".join(sorted({task.kind for task in delivery.tasks}))
         return f"A person has to decide first ({kinds}); the proof comes after that."
+    if delivery.concluded and waits_since:
+        return f"Timestamps are missing since {waits_since.isoformat()}, and the proof of a concluded delivery waits."
     if delivery.concluded:
         return "The delivery is concluded, and its proof is being made."
     return "The delivery is not concluded yet."

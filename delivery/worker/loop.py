@@ -145,7 +145,11 @@ async def _advance(bench: Bench, hand: Hand) -> None:
             # The intent is on record before anybody outside is called. Dying after this line leaves a question.
             delivery = await bench.journal.append(hand.written, hand.taken(), due_at=bench.clock.now())
             hand.written = delivery
-        event = await _carry_out(bench, delivery, step)
+        try:
+            event = await _carry_out(bench, delivery, step)
+        except perform.ProofWaits as waits:
+            await _rest_until(bench, hand, waits.until)
+            return
         delivery = events.apply(delivery, event)
         hand.pending.append(event)
         if isinstance(step, Send | Inquire | Cancel):

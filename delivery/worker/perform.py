@@ -20,14 +20,20 @@ from delivery.core.decide import Cancel, Inquire, Prove, Seal, Send
 from delivery.core.model import Attempt, Delivery, Document
 from delivery.core.ports import Answer, Channel, Clock, Consignment, Enclosure, Later, Refused, Taken, Unknown
 from delivery.core.progress import REMINDER
-from delivery.core.proof import certificate, certificate_number, known_from
+from delivery.core.proof import Certificate, certificate, certificate_number, known_from
 from delivery.core.rulebook import Rulebook
+from delivery.core.trusted_time import proofs_wait
 from delivery.journal.documents import Documents
 from delivery.journal.journal import Journal
 from delivery.journal.links import Link
-from delivery.worker.proving import proof_content
+from delivery.worker.proving import NO_TIMESTAMP, made_up_for, proof_content, stamped_by
+from delivery.worker.stamping import Stamping
 from signing import links
 from signing.pool import SealPool
+from signing.proof import Line
+
+LOOK_AGAIN = timedelta(minutes=10)
+"""After which a proof that waits for timestamps is tried again."""
 
 READ = "read"
 """Purpose of the links that texts and mails carry."""
@@ -54,6 +60,8 @@ class Bench:
     link_key: bytes
     base_url: str
     rehearsal: bool = False
+    stamping: Stamping | None = None
+    """None where no timestamp authority is set."""
     sealing: MutableMapping[tuple[str, str], asyncio.Lock] = field(default_factory=WeakValueDictionary)
     """Whose turn it is to seal a document, by court and digest."""
 
@@ -251,22 +259,50 @@ async def _enclosures(bench: Bench, delivery: Delivery, channel: Channel) -> tup
 # --- prove -----------------------------------------------------------------------------------------------------------
 
 
+class ProofWaits(Exception):
+    """The proof cannot be final yet: timestamps have been missing for too long. `until`: when to look again."""
+
+    def __init__(self, until: datetime) -> None:
+        super().__init__("timestamps are missing")
+        self.until = until
+
+
 async def prove(bench: Bench, delivery: Delivery, step: Prove) -> events.ProofIssued:
-    """Draw, seal and keep the certificate. Dying before the event is written draws it again under the same number."""
-    history = await bench.journal.load(delivery.id)
-    now = bench.clock.now()
-    court = bench.courts[delivery.court]
+    """Draw, seal, stamp and keep the certificate. Dying before the event is written draws it again under the same
+    number. Raises ProofWaits.
+    """
+    history, now = await bench.journal.load(delivery.id), bench.clock.now()
+    court, rulebook = bench.courts[delivery.court], f"{bench.book.name} {bench.book.version}"
     content = certificate(
         delivery,
         court_name=court.name_zh,
         now=now,
         known=known_from(history),
-        rulebook=f"{bench.book.name} {bench.book.version}",
+        rulebook=rulebook,
         zone=bench.book.zone,
     )
-    pdf = await bench.seals.proof(
-        delivery.court, proof_content(content, rehearsal=bench.rehearsal), now, "送达证明", court.name_zh
-    )
-    digest = await bench.documents.put(pdf)
+    digest = await _sealed_proof(bench, delivery.court, content)
     replaces = delivery.proofs[-1][1] if delivery.proofs else None
     return events.ProofIssued(at=now, number=certificate_number(delivery), sha256=digest, replaces=replaces)
+
+
+async def _sealed_proof(bench: Bench, court: str, content: Certificate) -> str:
+    """The digest of the kept file. Without an authority that answers it says so, and is stamped when one does."""
+    if bench.stamping is None:
+        return await _kept_proof(bench, court, content, NO_TIMESTAMP)
+    since = await bench.stamping.missing_since()
+    if proofs_wait(since, content.issued_at):
+        raise ProofWaits(content.issued_at + LOOK_AGAIN)
+    names = bench.stamping.names()
+    if since is None and names:
+        digest = await _kept_proof(bench, court, content, stamped_by(names))
+        if await bench.stamping.stamp_proof(digest):
+            return digest
+    digest = await _kept_proof(bench, court, content, made_up_for(since or content.issued_at))
+    await bench.stamping.make_up_for(digest)
+    return digest
+
+
+async def _kept_proof(bench: Bench, court: str, content: Certificate, timestamp: Line) -> str:
+    drawn, name = proof_content(content, rehearsal=bench.rehearsal, timestamp=timestamp), bench.courts[court].name_zh
+    return await bench.documents.put(await bench.seals.proof(court, drawn, content.issued_at, "送达证明", name))

@@ -4,6 +4,10 @@ decisions.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
+
+from delivery.core.civil import CHINA
 from delivery.core.proof import Certificate
 from delivery.core.words import Words
 from signing.proof import DocumentRow, Line, ProofContent, Row, Section, Step
@@ -13,7 +17,25 @@ ELECTRONIC = Line("电子送达凭证", "Proof of Electronic Service")
 RETURN = Line("送达回证", "Proof of Service")
 
 
-def proof_content(certificate: Certificate, *, rehearsal: bool) -> ProofContent:
+def stamped_by(authorities: Sequence[str]) -> Line:
+    """That one of them stamps the sealed file. Which one and when, its token says: no file can say that of itself."""
+    zh, en = "、".join(authorities), " or ".join(authorities)
+    return Line(
+        f"时间戳：本文件由{zh}加盖（RFC 3161），时间见随附的时间戳。",
+        f"Timestamp: this file is stamped by {en} (RFC 3161); the time stands in the token that goes with it.",
+    )
+
+
+def made_up_for(since: datetime) -> Line:
+    """That no authority gave a token when the proof was made."""
+    when = since.astimezone(CHINA).strftime("%Y-%m-%d %H:%M")
+    return Line(
+        f"时间戳：暂缺，自 {when} 起时间戳机构无应答，恢复后补盖。时间依据本系统时钟。",
+        f"Timestamp: missing, no authority has answered since {when}; it will be made up for. Times are this system's.",
+    )
+
+
+def proof_content(certificate: Certificate, *, rehearsal: bool, timestamp: Line = NO_TIMESTAMP) -> ProofContent:
     effect = certificate.effect
     return ProofContent(
         title=ELECTRONIC if certificate.electronic else RETURN,
@@ -43,7 +65,7 @@ def proof_content(certificate: Certificate, *, rehearsal: bool) -> ProofContent:
         steps=tuple(
             Step(at=h.at.strftime("%m-%d %H:%M:%S"), what=_line(h.what), words=h.words) for h in certificate.course
         ),
-        notes=_notes(certificate),
+        notes=_notes(certificate, timestamp),
         rehearsal=rehearsal,
     )
 
@@ -52,7 +74,7 @@ def _line(words: Words) -> Line:
     return Line(words.zh, words.en)
 
 
-def _notes(certificate: Certificate) -> tuple[Line, ...]:
+def _notes(certificate: Certificate, timestamp: Line) -> tuple[Line, ...]:
     if certificate.replaces is None:
-        return (NO_TIMESTAMP,)
-    return (NO_TIMESTAMP, Line(f"本证明取代 {certificate.replaces}", f"Replaces {certificate.replaces}"))
+        return (timestamp,)
+    return (timestamp, Line(f"本证明取代 {certificate.replaces}", f"Replaces {certificate.replaces}"))
