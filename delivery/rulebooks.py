@@ -88,10 +88,8 @@ def knobs_of(config: Path, name: str) -> Knobs:
 def calendar_of(config: Path, name: str, court: str | None = None) -> Calendar:
     """All year files of a calendar, and `local/<court>.toml` where the court has one. Raises TablesBroken."""
     folder = config / "calendars" / name
-    if not folder.is_dir():
-        folder = SHIPPED / "calendars" / name
-    files = {_said(file): _tables(file) for file in sorted(folder.glob("*.toml"))}
-    calendar = read_calendar(files)
+    years = sorted(folder.glob("*.toml")) or sorted((SHIPPED / "calendars" / name).glob("*.toml"))
+    calendar = read_calendar({_said(file): _tables(file) for file in years})
     local = folder / "local" / f"{court}.toml"
     if court is None or not local.exists():
         return calendar

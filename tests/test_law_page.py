@@ -13,7 +13,10 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from delivery.core.calendars import read_local
 from delivery.core.knobs import read_knobs
+from delivery.core.period_question import PeriodQuestion, read_period_question
+from delivery.rulebooks import calendar_of, period_law
 
 PROJECT = Path(__file__).parents[1]
 PAGE = (PROJECT / "docs" / "law.md").read_text(encoding="utf-8")
@@ -28,7 +31,7 @@ def tables(name: str) -> dict[str, Any]:
     return tomllib.loads((RULES / f"{name}.toml").read_text(encoding="utf-8"))
 
 
-ROW, SETTING, EDIT = blocks("toml")
+ROW, SETTING, LOCAL, EDIT = blocks("toml")
 PRINTED, DRAFT, BOTH = blocks("sh")
 
 
@@ -71,6 +74,23 @@ def test_a_court_sets_a_value_from_a_day_on() -> None:
     knob = read_knobs("page", {"knob": {"K6": shown}}).by_id["K6"]
     assert {name: value for name, value in shown.items() if name != "since"} == tables("knobs")["knob"]["K6"]
     assert (knob.at(date(2026, 6, 30)), knob.at(date(2026, 7, 1))) == ("review", "deemed")
+
+
+def test_a_courts_own_days_are_written_so() -> None:
+    calendar = calendar_of(PROJECT / "config", "cn")
+    local = read_local("page", tomllib.loads(LOCAL), calendar)
+    assert {*local.off} - {*calendar.off} == {date(2025, 7, 11)}
+
+
+def test_an_objection_to_jurisdiction_does_what_the_page_says() -> None:
+    (shown,) = re.findall(r'`("suspensions": .+?\])`', PAGE)
+    start = {"fact": "service", "outcome": "served", "date": "2025-09-01"}
+    asked = {"id": "page", "jurisdiction": "cn", "period": "EVIDENCE", "case_kind": "civil", "start": start}
+    asked |= {"length": {"n": 30, "unit": "day"}, **json.loads(f"{{{shown}}}")}
+    question = read_period_question(asked, "", lambda name: period_law(PROJECT / "config", name))
+    assert isinstance(question, PeriodQuestion), question
+    assert question.answer().last_day == date(2025, 11, 11)
+    assert "end on 11 November" in PAGE
 
 
 def test_the_explanation_is_what_is_printed(tmp_path: Path) -> None:

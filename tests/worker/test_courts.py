@@ -14,7 +14,7 @@ from delivery.journal.migrations import migrate
 from delivery.rulebooks import installed_rulebook
 from signing.pool import SealPool
 from tests.core.world import CONFIG
-from tests.stage import COURT, address, pdf, recipient, seal_keys, stage
+from tests.stage import COURT, address, pdf, recipient, stage
 
 HERE, THERE = COURT.code, "632802"
 LAST_DAY = date(2025, 10, 9)
@@ -23,12 +23,11 @@ LAST_DAY = date(2025, 10, 9)
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
-    """The shipped rules, and a festival at the second court on the day on which the first one's period ends."""
+    """The shipped rules and years, and a festival of the second court on the last day of the first one's period."""
     config = tmp_path / "config"
-    for folder in ("rules", "calendars"):
-        shutil.copytree(CONFIG / folder, config / folder)
+    shutil.copytree(CONFIG / "rules", config / "rules")
     local = config / "calendars" / "cn" / "local"
-    local.mkdir()
+    local.mkdir(parents=True)
     (local / f"{THERE}.toml").write_text(
         'version = "1"\ndays = [{ date = 2025-10-09, festival = "那达慕" }]\n', encoding="utf-8"
     )
@@ -44,10 +43,10 @@ def test_only_a_court_with_days_of_its_own_has_a_rulebook_of_its_own(config: Pat
 
 
 async def test_the_same_service_ends_its_period_on_another_day(sqlite_url: str, config: Path, tmp_path: Path) -> None:
-    keys = seal_keys()
-    pool = SealPool({HERE: keys, THERE: keys}, processes=0)
     await migrate(sqlite_url)
-    async with stage(sqlite_url, tmp_path, keys=keys) as at:
+    async with stage(sqlite_url, tmp_path) as at:
+        keys = at.bench.seals._courts[HERE]
+        pool = SealPool({HERE: keys, THERE: keys}, processes=0)
         at.bench = replace(
             at.bench,
             book=installed_rulebook(config, "cn", [HERE, THERE]),
