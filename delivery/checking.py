@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from adapters.simulated import parse_script
-from delivery import channel_settings, keyring, rulebooks
+from delivery import channel_settings, keyring, ledger_keys, rulebooks
 from delivery.core.rulebook import RulebookBroken
 from delivery.core.tables import TablesBroken
 from delivery.settings import Settings, SettingsWrong, read
@@ -18,7 +18,14 @@ ON_LOOPBACK = {"host": "127.0.0.1", "port": 1, "url": "http://127.0.0.1:1"}
 def checked(path: Path) -> Settings:
     """The settings of the file, checked with its channels, counterparts and rulebook. Raises SettingsWrong, OSError."""
     settings, faults = read(path)
-    more = [*_journal(settings), *_channels(settings), *_counterparts(settings), *_rules(settings), *_periods(settings)]
+    more = [
+        *_journal(settings),
+        *ledger_keys.faults(settings),
+        *_channels(settings),
+        *_counterparts(settings),
+        *_rules(settings),
+        *_periods(settings),
+    ]
     faults += [f"{path}: {fault}" for fault in more]
     if faults:
         raise SettingsWrong(faults)

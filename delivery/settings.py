@@ -11,13 +11,18 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from delivery.key_settings import KeySettings, read_key
+
 COURT_CODE = re.compile(r"[A-Za-z0-9_-]{1,60}")
 """A court's code is a file name, a part of a NATS subject and of an address."""
+
+_LOG_NAME = re.compile(r"[^\s+]{1,200}")
+"""What a signed note can name its signer by (C2SP signed-note)."""
 
 HTTP_PORT = "SONGDA_HTTP_PORT"
 NATS_PORT = "SONGDA_NATS_PORT"
@@ -42,6 +47,21 @@ class CourtSettings:
     phone: str
     address: str = ""
     seal_label: str = "电子送达专用章"
+    key: KeySettings = field(default_factory=KeySettings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthoritySettings:
+    """A timestamp authority (RFC 3161), asked from the day `since` until the day before `until`. `trust`: a PEM file
+    with its anchors; `policy`: the OID under which it must stamp. `url` and `trust` are empty for a counterpart's.
+    """
+
+    name: str
+    url: str = ""
+    trust: str = ""
+    policy: str | None = None
+    since: date | None = None
+    until: date | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +88,9 @@ class Settings:
     max_document_bytes: int
     max_document_pages: int
     self_made: bool
+    ledger_origin: str
+    witnesses: tuple[str, ...]
+    timestamps: tuple[AuthoritySettings, ...]
     rehearsal_start: datetime | None
     channels: Mapping[str, Mapping[str, Any]] = field(repr=False)
     counterparts: Mapping[str, Any] = field(repr=False)
@@ -124,7 +147,10 @@ class _Reading:
             seal_processes=self._number("seals", "processes", 1, 0, 64),
             max_document_bytes=self._number("documents", "max_bytes", 20 * 2**20, 1, 2**30),
             max_document_pages=self._number("documents", "max_pages", 500, 1, 100_000),
+            timestamps=self._authorities(),
             self_made=self._value("songda", "self_made", bool, default=False),
+            ledger_origin=self._origin(),
+            witnesses=self._witnesses(),
             rehearsal_start=self._value("rehearsal", "start", datetime, None),
             channels=self._channels(),
             counterparts=self._table("counterparts"),
@@ -199,12 +225,61 @@ class _Reading:
         missing = [name for name in ("code", "name_zh", "name_en", "phone") if not isinstance(row.get(name), str)]
         self._faults += [f"/court/{index}/{name}: a text is needed" for name in missing]
         self._faults += [f"/court/{index}/{name}: no such setting" for name in row if name not in fields]
+        key, wrong = read_key(row.get("key", {"kind": "file"}))
+        self._faults += [f"/court/{index}/{fault}" for fault in wrong]
         if missing or any(name not in fields for name in row):
             return None
         if not COURT_CODE.fullmatch(row["code"]):
             self._faults.append(f"/court/{index}/code: letters, digits, hyphen and underscore, at most 60")
             return None
-        return CourtSettings(**row)
+        return CourtSettings(**{**row, "key": key})
+
+    def _authorities(self) -> tuple[AuthoritySettings, ...]:
+        rows = self._value("timestamps", "authorities", list, [])
+        found = tuple(row for index, each in enumerate(rows) if (row := self._authority(index, each)))
+        if len({authority.name for authority in found}) < len(found):
+            self._faults.append("/timestamps/authorities: each authority needs a name of its own")
+        return found
+
+    def _authority(self, index: int, row: Any) -> AuthoritySettings | None:
+        place = f"/timestamps/authorities/{index}"
+        if not isinstance(row, dict):
+            self._faults.append(f"{place}: must be a table with name, url and trust")
+            return None
+        before = len(self._faults)
+        needed = ("name",) if "timestamps" in self._table("counterparts") else ("name", "url", "trust")
+        self._faults += [f"{place}/{name}: is needed" for name in needed if row.get(name, "") == ""]
+        for name, value in row.items():
+            kind, says = _AUTHORITY.get(name, (None, "no such setting"))
+            if type(value) is not kind:
+                self._faults.append(f"{place}/{name}: {says}")
+        if not self._faults[before:]:
+            self._check_authority(place, row)
+        return None if self._faults[before:] else AuthoritySettings(**row)
+
+    def _check_authority(self, place: str, row: Mapping[str, Any]) -> None:
+        if "url" in row and not _ADDRESS.match(row["url"]):
+            self._faults.append(f"{place}/url: an http or https address")
+        if "policy" in row and not _OID.fullmatch(row["policy"]):
+            self._faults.append(f"{place}/policy: numbers with dots, such as 1.2.3")
+        if "since" in row and "until" in row and row["since"] >= row["until"]:
+            self._faults.append(f"{place}/until: a day after since")
+
+    def _origin(self) -> str:
+        """The first court's, where none is named: a log needs a name that no other log has."""
+        courts = self._tables.get("court")
+        first = courts[0].get("code") if isinstance(courts, list) and courts and isinstance(courts[0], dict) else ""
+        origin: str = self._value("ledger", "origin", str, f"songda.local/{first}")
+        if not _LOG_NAME.fullmatch(origin):
+            self._faults.append("/ledger/origin: a name without spaces and plus signs, such as log.court.example")
+        return origin
+
+    def _witnesses(self) -> tuple[str, ...]:
+        """What a line must be is told by checking.py, which may look into keys."""
+        lines = self._value("ledger", "witnesses", list, [])
+        strange = [index for index, line in enumerate(lines) if not isinstance(line, str)]
+        self._faults += [f"/ledger/witnesses/{index}: must be a text, the witness's vkey" for index in strange]
+        return tuple(line for line in lines if isinstance(line, str))
 
     def _channels(self) -> Mapping[str, Mapping[str, Any]]:
         channels = self._table("channels")
@@ -224,4 +299,20 @@ class _Reading:
             self._faults += [f"/{table}/{name}: no such setting" for name in unknown]
 
 
-_NAMES: Mapping[Any, str] = {str: "text", bool: "true or false", int: "whole number", datetime: "date and time"}
+_ADDRESS = re.compile(r"https?://[^/\s]+")
+_OID = re.compile(r"[0-2](\.(0|[1-9][0-9]{0,30})){1,30}")
+_AUTHORITY: Mapping[str, tuple[type, str]] = {
+    "name": (str, "must be a text"),
+    "url": (str, "must be a text"),
+    "trust": (str, "must name a PEM file"),
+    "policy": (str, "must be a text such as 1.2.3"),
+    "since": (date, "must be a day, such as 2026-01-01"),
+    "until": (date, "must be a day, such as 2026-01-01"),
+}
+_NAMES: Mapping[Any, str] = {
+    str: "text",
+    list: "list",
+    bool: "true or false",
+    int: "whole number",
+    datetime: "date and time",
+}

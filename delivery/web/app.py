@@ -6,7 +6,7 @@ import time
 
 from aiohttp import web
 
-from delivery.web import callbacks, deliveries, operating, submissions
+from delivery.web import callbacks, deliveries, log, operating, submissions
 from delivery.web.access import PatternAccessLogger
 from delivery.web.measures import Measures, measuring
 from delivery.web.problems import problems
@@ -28,6 +28,7 @@ def make_app(site: Site) -> web.Application:
     app.add_routes(deliveries.routes(site))
     app.add_routes(callbacks.routes(site, measures))
     app.add_routes(operating.routes(site, measures))
+    app.add_routes(log.routes(site))
     app.add_routes(site.pages)
     return app
 

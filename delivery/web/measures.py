@@ -32,6 +32,22 @@ class Measures:
         )
         aside.set_function(set_aside)
 
+        self.timestamp_gap = Gauge(
+            "songda_timestamp_gap_seconds",
+            "How long a timestamp has been wanted that no authority gives",
+            registry=self.registry,
+        )
+
+        self.ledger_size = Gauge("songda_ledger_size", "Events that are in the ledger", registry=self.registry)
+        self.ledger_signed = Gauge(
+            "songda_ledger_signed_size", "Events under the newest signed checkpoint", registry=self.registry
+        )
+        self.ledger_behind = Gauge(
+            "songda_ledger_seconds_behind",
+            "Age of the oldest event that is not in the ledger yet",
+            registry=self.registry,
+        )
+
     def text(self) -> bytes:
         return generate_latest(self.registry)
 

@@ -45,7 +45,7 @@ def document() -> Json:
         },
         "servers": [{"url": "/"}],
         "security": [{"caseSystem": []}],
-        "paths": {**_filing(), **_deliveries(), **_reports(), **_providers(), **_operators()},
+        "paths": {**_filing(), **_deliveries(), **_reports(), **_providers(), **_operators(), **_log()},
         "components": {
             "securitySchemes": {
                 "caseSystem": {"type": "http", "scheme": "bearer", "bearerFormat": "<client id>.<secret>"}
@@ -294,12 +294,51 @@ def _operators() -> Json:
     status = _json("Its state.", object_of({"status": TEXT}))
     text = {"description": "Prometheus text format.", "content": {"text/plain": {"schema": TEXT}}}
     document = _json("This document.", {"type": "object"})
-    ready = _operation("readReady", "Is it ready?", {200: status, 503: status}, security=[])
+    readiness = _json(
+        "Its state.",
+        object_of({"status": TEXT, "timestamps_missing_since": INSTANT}, optional=("timestamps_missing_since",)),
+    )
+    ready = _operation("readReady", "Is it ready?", {200: readiness, 503: status}, security=[])
     return {
         "/healthz": {"get": _operation("readHealth", "Is it alive?", {200: status}, security=[])},
         "/readyz": {"get": ready},
         "/metrics": {"get": _operation("readMetrics", "How is it doing?", {200: text}, security=[])},
         "/openapi.json": {"get": _operation("readOpenapi", "What does it offer?", {200: document}, security=[])},
+    }
+
+
+def _log() -> Json:
+    note = {"text/plain": {"schema": {"type": "string"}}}
+    signed = {
+        "description": "A signed note (C2SP tlog-checkpoint), with what witnesses signed below it.",
+        "content": note,
+    }
+    hashes = {
+        "application/octet-stream": {"schema": {"type": "string", "contentMediaType": "application/octet-stream"}}
+    }
+    tile = {
+        "description": "Hashes of 32 bytes; of the level entries: 16 bits of length before each.",
+        "content": hashes,
+    }
+    where = [
+        _in_path("level", {"type": "string", "pattern": "^([0-9]|[1-5][0-9]|entries)$"}),
+        _in_path("tile", {"type": "string", "pattern": "^[0-9]{3}$"})
+        | {"description": "Of three digits; larger numbers are x001/234, unfinished tiles 000.p/5 (C2SP tlog-tiles)."},
+    ]
+    cosign = _operation(
+        "cosignCheckpoint",
+        "A witness's cosignature of a checkpoint of this ledger",
+        {204: {"description": "Kept; the checkpoint carries it."}},
+        (400, 401, 409, 413, 415),
+        requestBody={"required": True, "content": note},
+        security=[],
+    )
+    read = _operation("readCheckpoint", "The ledger's newest checkpoint", {200: signed}, (404,), security=[])
+    tiles = _operation("readTile", "A tile of the ledger", {200: tile}, (404,), parameters=where, security=[])
+    return {
+        "/log/checkpoint": {"get": read},
+        "/log/tile/{level}/{tile}": {"get": tiles},
+        "/log/cosignature": {"post": cosign},
     }
 
 

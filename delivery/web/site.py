@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from aiohttp import web
 
@@ -12,12 +13,13 @@ from delivery.core.rulebook import Rulebook
 from delivery.intake import Intake
 from delivery.journal.documents import Documents
 from delivery.journal.journal import Journal
+from delivery.journal.ledger import Cosigned
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
     """`channels`: the channel words that this installation can use, as for plan_route. `callbacks`: by the provider's
-    name in the address. `pages`: the routes of recipients and clerks.
+    name in the address. `pages`: the routes of recipients and clerks. `timestamps`: whether an authority is set.
     """
 
     journal: Journal
@@ -27,4 +29,11 @@ class Site:
     book: Rulebook
     channels: frozenset[str]
     callbacks: Mapping[str, Callback]
+    timestamps: bool = False
     pages: Sequence[web.AbstractRouteDef] = ()
+    cosigned: Callable[[bytes], Sequence[Cosigned]] = lambda note: ()
+    """Reads what a witness hands in: the lines of known witnesses, verified. Raises ValueError for what is no note."""
+
+    async def timestamps_missing_since(self) -> datetime | None:
+        """Since when no authority has given a timestamp that is wanted; None while there is nothing to wait for."""
+        return await self.journal.timestamps_missing_since() if self.timestamps else None
