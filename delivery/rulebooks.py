@@ -68,9 +68,9 @@ def installed_rulebook(config: Path, name: str, courts: Iterable[str]) -> Rulebo
 
     Raises as `rulebook_of`, and TablesBroken for a court's own files.
     """
-    book = rulebook_of(config, name)
-    at_courts = {court: rulebook_of(config, name, court) for court in courts}
-    return replace(book, courts={court: there for court, there in at_courts.items() if there != book})
+    of_their_own = {file.stem for file in (*config.glob("calendars/*/local/*.toml"), *config.glob("outages/*.toml"))}
+    at_courts = {court: rulebook_of(config, name, court) for court in courts if court in of_their_own}
+    return replace(rulebook_of(config, name), courts=at_courts)
 
 
 def outages_of(config: Path, court: str | None) -> tuple[Outage, ...]:
