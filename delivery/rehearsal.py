@@ -16,11 +16,15 @@ from typing import Any, Protocol
 from adapters.counterparts.ems import EmsCounterpart
 from adapters.counterparts.smsc import SmscCounterpart
 from adapters.counterparts.smtp import SmtpCounterpart
+from adapters.counterparts.tsa import TsaCounterpart, make_keys
 from adapters.simulated import Script, parse_script
 from delivery import keyring
 from delivery.clock import RehearsalClock
 from delivery.core.ports import Clock
 from delivery.settings import Settings, SettingsWrong
+
+TIMESTAMPS = "timestamps"
+"""The counterpart that is no channel's: it answers as the first timestamp authority."""
 
 STEADY = 3
 """So many looks in a row must find nothing in hand before the clock jumps."""
@@ -54,6 +58,9 @@ class Counterparts:
             self.by_word[word] = self._made(word, table)
 
     def _made(self, word: str, table: Mapping[str, str]) -> Counterpart:
+        if word == TIMESTAMPS:
+            names = [authority.name for authority in self._settings.timestamps]
+            return TsaCounterpart(clock=self._clock, keys=make_keys(names[0] if names else word, self._clock.now()))
         scripts = _scripts(f"/counterparts/{word}", table)
         default = scripts.pop("default", Script())
         match self._settings.channels[word]["adapter"]:
@@ -87,6 +94,8 @@ class Counterparts:
                 return {"host": "127.0.0.1", "port": smsc.port}
             case EmsCounterpart() as ems:
                 return {"url": ems.url}
+            case TsaCounterpart() as tsa:
+                return {"url": tsa.url, "trust": tsa.root_pem}
         return {}
 
     @asynccontextmanager
