@@ -16,7 +16,7 @@ from delivery.clock import COURT_ZONE
 from delivery.core.rulebook import Rulebook
 from delivery.rulebooks import installed_rulebook
 from delivery.settings import CourtSettings, Settings
-from signing.keys import OpenedKeys, make_key_file, open_key_file
+from signing.keys import KeyKind, OpenedKeys, make_key_file, open_key_file
 
 NOT_BEFORE = datetime(2025, 1, 1, tzinfo=COURT_ZONE)
 NOT_AFTER = datetime(2045, 1, 1, tzinfo=COURT_ZONE)
@@ -80,23 +80,31 @@ MAKERS: Mapping[str, Callable[[], str]] = {
 """What a made secret looks like, by the last word of its file name; any other is a long token."""
 
 
+def password(settings: Settings) -> bytes:
+    """What opens the key files. Raises SecretMissing."""
+    return secret(settings, "keys/password", _token).encode()
+
+
 def keys_of(settings: Settings, court: CourtSettings) -> OpenedKeys:
     """The court's seal. Raises SecretMissing, and what signing.keys raises for a file that does not open."""
     path = settings.data / "keys" / f"{court.code}.pem"
-    password = secret(settings, "keys/password", _token).encode()
+    opens = password(settings)
     if not path.exists():
         if not settings.self_made:
             raise SecretMissing(f"{path}: make the court's key file first")
         made = make_key_file(
-            password, court=court.code, court_name=court.name_zh, not_before=NOT_BEFORE, not_after=NOT_AFTER
+            opens,
+            court=court.code,
+            court_name=court.name_zh,
+            not_before=NOT_BEFORE,
+            not_after=NOT_AFTER,
+            kind=KeyKind(court.key.algorithm),
         )
         write_private(path, made.content)
-    opened = open_key_file(path.read_bytes(), password)
-    _publish_certificate(settings, court, opened.certificate_pem)
-    return opened
+    return open_key_file(path.read_bytes(), opens)
 
 
-def _publish_certificate(settings: Settings, court: CourtSettings, certificate: bytes) -> None:
+def publish_certificate(settings: Settings, court: CourtSettings, certificate: bytes) -> None:
     """`seal.pem`: what `--trust` names; one court's alone where there is one court."""
     name = "seal.pem" if len(settings.courts) == 1 else f"seal-{court.code}.pem"
     (settings.data / name).write_bytes(certificate)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -21,7 +21,8 @@ from adapters.nats import NatsCaseSystem, NatsSettings
 from adapters.simulated import SimulatedChannel, SimulatedSettings, parse_script
 from adapters.smpp import SmppChannel, SmppSettings
 from adapters.webhook import WebhookCaseSystem, WebhookTarget
-from delivery import channel_settings, first_accounts, keyring, nats_server
+from delivery import channel_settings, first_accounts, keyring, ledger_keys, nats_server
+from delivery.authorities import timestamping_of
 from delivery.clock import RehearsalClock, SystemClock
 from delivery.core.ports import Callback, CaseSystem, Channel, Clock
 from delivery.core.recipients import ScriptPolicy
@@ -29,7 +30,8 @@ from delivery.core.rulebook import Rulebook
 from delivery.intake import Intake, IntakeLimits
 from delivery.journal.documents import Documents, open_documents
 from delivery.journal.journal import Journal
-from delivery.rehearsal import Conductor, Counterparts
+from delivery.keys import Watch
+from delivery.rehearsal import TIMESTAMPS, Conductor, Counterparts
 from delivery.settings import Settings, SettingsWrong
 from delivery.web import console, recipient
 from delivery.web.app import make_app, make_runner
@@ -41,9 +43,10 @@ from delivery.worker.outages import through_outages
 from delivery.worker.perform import Bench
 from delivery.worker.receiving import Receiving
 from delivery.worker.reporting import Reporting
-from signing.keys import OpenedKeys
+from delivery.worker.sequencing import Sequencing
+from delivery.worker.stamping import Stamping
 from signing.pdf import Limits
-from signing.pool import SealKeys, SealPool
+from signing.pool import SealPool
 
 ROLES = frozenset({"web", "queue", "worker"})
 
@@ -59,6 +62,7 @@ class House:
     settings: Settings
     clock: Clock
     journal: Journal
+    keys: Watch
     documents: Documents
     book: Rulebook
     channels: Mapping[str, Channel]
@@ -67,6 +71,8 @@ class House:
     worker: Worker
     receiving: Receiving
     reporting: Reporting
+    sequencing: Sequencing
+    stamping: Stamping | None
     queue: NatsCaseSystem | None
     queue_server: nats_server.EmbeddedServer | None
     counterparts: Counterparts | None
@@ -87,18 +93,22 @@ async def build(
     async with AsyncExitStack() as stack:
         settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
         clock = clock_of(settings)
-        book, keys = keyring.rules_of(settings), {c.code: keyring.keys_of(settings, c) for c in settings.courts}
+        book = keyring.rules_of(settings)
         journal = await _journal(settings, clock, stack, journal_kind)
+        keys = Watch(settings, journal, clock)
+        ring = await keys.begin()
+        log_key = ledger_keys.log_key(settings)
         counterparts = await _counterparts(settings, clock, stack)
         callbacks: dict[str, Callback] = {}
         channels = await _channels(settings, clock, counterparts, callbacks, stack)
         documents = open_documents(settings.documents, settings.data / "documents")
         seals = SealPool(
-            {court.code: _seal_keys(keys[court.code], court.name_zh, court.seal_label) for court in settings.courts},
+            ring.courts,
             processes=settings.seal_processes,
             limits=Limits(max_bytes=settings.max_document_bytes, max_pages=settings.max_document_pages),
         )
         stack.callback(seals.close)
+        stamping = await _stamping(settings, clock, journal, counterparts, stack)
         queue, queue_server = await _queue(settings, stack) if "queue" in roles else (None, None)
         bench = Bench(
             journal=journal,
@@ -108,11 +118,13 @@ async def build(
             documents=documents,
             seals=seals,
             courts={court.code: court for court in settings.courts},
-            link_key=_link_keys(keys)[0],
+            link_key=ring.link_keys[0],
             base_url=settings.base_url,
             rehearsal=settings.rehearsal,
+            stamping=stamping,
         )
         worker = Worker(bench, slots=settings.slots)
+        sequencing = Sequencing(journal=journal, clock=clock, key=log_key.key, sign=log_key.sign)
         receiving = Receiving(journal, clock, {channel.name: channel for channel in channels.values()})
         sinks = _sinks(journal, queue, stack, webhook=bool(settings.webhook))
         reporting = Reporting(journal, clock, sinks)
@@ -126,7 +138,7 @@ async def build(
             limits=IntakeLimits(document=settings.max_document_bytes),
         )
         requests = OpenRequests()
-        app = _app(settings, bench, intake, keys, callbacks)
+        app = _app(settings, bench, intake, keys.link_keys, callbacks)
         app.middlewares.append(requests.middleware)
         if settings.self_made:
             await first_accounts.make(settings, journal)
@@ -134,6 +146,7 @@ async def build(
             settings=settings,
             clock=clock,
             journal=journal,
+            keys=keys,
             documents=documents,
             book=book,
             channels=channels,
@@ -142,10 +155,14 @@ async def build(
             worker=worker,
             receiving=receiving,
             reporting=reporting,
+            sequencing=sequencing,
+            stamping=stamping,
             queue=queue,
             queue_server=queue_server,
             counterparts=counterparts,
-            conductor=_conductor(clock, counterparts, journal, worker, receiving, reporting, requests, queue, channels),
+            conductor=_conductor(
+                clock, counterparts, journal, worker, receiving, reporting, stamping, requests, queue, channels
+            ),
             app=app,
             open_requests=lambda: requests.count,
         )
@@ -166,9 +183,13 @@ async def run(house: House, roles: frozenset[str] = ROLES, *, ready: Callable[[]
         if "queue" in roles:
             for sink in house.reporting.sinks:
                 group.create_task(through_outages(sink, partial(house.reporting.run, sink)))
+        group.create_task(through_outages("keys", partial(house.keys.run, house.bench.seals)))
         if "worker" in roles:
             group.create_task(through_outages("worker", house.worker.run))
             group.create_task(through_outages("receiving", house.receiving.run))
+            group.create_task(through_outages("sequencing", house.sequencing.run))
+            if house.stamping:
+                group.create_task(through_outages("stamping", house.stamping.run))
             group.create_task(through_outages("tracking", partial(tracking.run, house.bench)))
             for channel in set(house.channels.values()):
                 if hasattr(channel, "listen"):
@@ -250,20 +271,26 @@ def _be_alone(settings: Settings, stack: AsyncExitStack) -> None:
         raise AlreadyAtWork(f"another songda is at work on {settings.data}: its journal is for one process") from None
 
 
-def _seal_keys(keys: OpenedKeys, name: str, label: str) -> SealKeys:
-    return SealKeys(keys.private_key_pem, keys.certificate_pem, name, label)
-
-
-def _link_keys(keys: Mapping[str, OpenedKeys]) -> tuple[bytes, ...]:
-    return tuple(opened.link_key for opened in keys.values())
-
-
 async def _counterparts(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Counterparts | None:
     if not settings.counterparts:
         return None
     counterparts = Counterparts(settings, clock)
     await stack.enter_async_context(counterparts.running())
     return counterparts
+
+
+async def _stamping(
+    settings: Settings, clock: Clock, journal: Journal, counterparts: Counterparts | None, stack: AsyncExitStack
+) -> Stamping | None:
+    """Also writes what a rehearsal's verifier trusts (`timestamps.pem`) beside the seal's certificate."""
+    counterpart = counterparts.endpoints(TIMESTAMPS) if counterparts else {}
+    timestamping = timestamping_of(settings, clock, counterpart)
+    if timestamping is None:
+        return None
+    stack.push_async_callback(timestamping.close)
+    if isinstance(trust := counterpart.get("trust"), bytes):
+        (settings.data / "timestamps.pem").write_bytes(trust)
+    return Stamping(journal, clock, timestamping)
 
 
 # --- channels --------------------------------------------------------------------------------------------------------
@@ -356,7 +383,7 @@ def _app(
     settings: Settings,
     bench: Bench,
     intake: Intake,
-    keys: Mapping[str, OpenedKeys],
+    link_keys: Sequence[bytes],
     callbacks: Mapping[str, Callback],
 ) -> web.Application:
     cards = {
@@ -366,7 +393,7 @@ def _app(
     pages = recipient.RecipientPages(
         journal=bench.journal,
         clock=bench.clock,
-        link_keys=_link_keys(keys),
+        link_keys=link_keys,
         documents=bench.documents,
         page_image=bench.seals.page_image,
         courts=cards,
@@ -393,7 +420,9 @@ def _app(
             book=bench.book,
             channels=frozenset(bench.channels),
             callbacks=callbacks,
+            timestamps=bench.stamping is not None,
             pages=[*recipient.routes(pages), *console.routes(desk)],
+            cosigned=ledger_keys.cosigned_by(settings),
         )
     )
 
@@ -405,6 +434,7 @@ def _conductor(
     worker: Worker,
     receiving: Receiving,
     reporting: Reporting,
+    stamping: Stamping | None,
     requests: OpenRequests,
     queue: NatsCaseSystem | None,
     channels: Mapping[str, Channel],
@@ -443,6 +473,7 @@ def _conductor(
             lambda: worker.busy == 0,
             lambda: not receiving.busy,
             lambda: not reporting.busy,
+            lambda: stamping is None or not stamping.busy,
             lambda: requests.count == 0,
         ],
         pending=[unacknowledged, unpublished, unread, asked],

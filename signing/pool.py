@@ -15,16 +15,19 @@ import resource
 import signal
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from multiprocessing.connection import wait
 from typing import ParamSpec, TypeVar
 
 from signing import inspection, pages, pdf, proof
-from signing.errors import SignerLost
+from signing.errors import NoSealEnabled, SignerLost, SigningError
+from signing.file_signer import Recipe
+from signing.secrecy import keep_memory_private
 
 Given = ParamSpec("Given")
 Answer = TypeVar("Answer")
@@ -38,36 +41,66 @@ LARGEST_PROCESS = 4 * 1024**3
 
 @dataclass(frozen=True)
 class SealKeys:
-    """What `load_seal` needs for one court. Travels to the worker processes in memory only."""
+    """One seal of a court: how its signer is made in a worker process, and between which moments it seals (None: ever).
 
-    private_key_pem: bytes = field(repr=False)
+    A recipe that names a file or a token carries no key; `certificate_pem` tells seals apart.
+    """
+
+    signer: Recipe = field(repr=False)
     certificate_pem: bytes
     court_name: str
     label: str
+    seals_from: datetime | None = None
+    seals_until: datetime | None = None
+
+    def fits(self, at: datetime) -> bool:
+        return (self.seals_from is None or self.seals_from <= at) and (
+            self.seals_until is None or at <= self.seals_until
+        )
+
+
+Courts = Mapping[str, Sequence[SealKeys]]
+"""By court code, the seals that it may use, the newest first."""
 
 
 class SealPool:
-    """The seals of all courts, by court code. `processes` 0 works in one thread of this process (tests, small tools).
+    """The seals of all courts. `processes` 0 works in one thread of this process (tests, small tools).
 
     Any method raises what the function of its name raises, and SignerLost when its process died twice over one task.
     """
 
-    def __init__(self, courts: Mapping[str, SealKeys], *, processes: int, limits: pdf.Limits | None = None) -> None:
-        self._names = {court: _name(court, keys) for court, keys in courts.items()}
-        self._seals = {self._names[court]: keys for court, keys in courts.items()}
+    def __init__(self, courts: Courts, *, processes: int, limits: pdf.Limits | None = None) -> None:
+        self._courts = courts
         self._processes = processes
         self._limits = limits or pdf.Limits()
         self._executor = self._start()
         self.made: Counter[pdf.Path] = Counter(dict.fromkeys(pdf.Path, 0))
         """How many seals each writer has made for this pool, those of proofs included."""
 
+    def use(self, courts: Courts) -> None:
+        """From now on these: keys that were enabled while we run, without those that were revoked. What has begun is
+        finished as it began.
+        """
+        if courts != self._courts:
+            before, self._courts = self._executor, courts
+            self._executor = self._start()
+            before.shutdown(wait=False)
+
     async def seal(self, court: str, content: bytes, at: datetime, reason: str, location: str) -> bytes:
-        """`signing.pdf.seal` with the seal of `court`. Raises KeyError for a court without one."""
-        return self._counted(await self._run(_seal, self._names[court], content, at, reason, location))
+        """`signing.pdf.seal` with the seal of `court` at that moment. Raises KeyError for a court that is none of ours,
+        NoSealEnabled for one without a key.
+        """
+        return self._counted(await self._run(_seal, self._name(court, at), content, at, reason, location))
 
     async def proof(self, court: str, content: proof.ProofContent, at: datetime, reason: str, location: str) -> bytes:
         """The rendered proof, sealed by `court` in the same visit."""
-        return self._counted(await self._run(_proof, self._names[court], content, at, reason, location))
+        return self._counted(await self._run(_proof, self._name(court, at), content, at, reason, location))
+
+    def _name(self, court: str, at: datetime) -> str:
+        keys = next((keys for keys in self._courts[court] if keys.fits(at)), None)
+        if keys is None:
+            raise NoSealEnabled("this court has no key that may seal now: make one, and let two clerks enable it")
+        return _name(court, keys)
 
     async def page_image(self, content: bytes, page: int, width_px: int) -> bytes:
         """`signing.pages.page_image`: page counted from 1, PNG."""
@@ -89,12 +122,13 @@ class SealPool:
         return sealed.content
 
     def _start(self) -> Executor:
+        seals = {_name(court, keys): keys for court, several in self._courts.items() for keys in several}
         if self._processes == 0:
-            _load(self._seals)
+            _load(seals)
             return ThreadPoolExecutor(1, thread_name_prefix="seal")
         # Spawned, not forked: a fork would copy the parent's threads' locks and open database connections.
         context = multiprocessing.get_context("spawn")
-        return ProcessPoolExecutor(self._processes, context, initializer=_begin, initargs=(self._seals,))
+        return ProcessPoolExecutor(self._processes, context, initializer=_begin, initargs=(seals,))
 
     async def _run(self, task: Callable[Given, Answer], *given: Given.args, **named: Given.kwargs) -> Answer:
         """Run `task` in the pool, and once more in a new one if it broke: a neighbour's document may be to blame."""
@@ -112,8 +146,9 @@ class SealPool:
             self._executor = self._start()
 
 
+_known: dict[str, SealKeys] = {}
 _seals: dict[str, pdf.Seal] = {}
-"""The loaded seals of this process, by court and certificate: two pools in one process never take each other's."""
+"""The seals of this process, by court and certificate: two pools in one process never take each other's."""
 
 
 def _name(court: str, keys: SealKeys) -> str:
@@ -121,14 +156,27 @@ def _name(court: str, keys: SealKeys) -> str:
 
 
 def _load(seals: Mapping[str, SealKeys]) -> None:
-    for name, keys in seals.items():
-        _seals[name] = pdf.load_seal(keys.private_key_pem, keys.certificate_pem, keys.court_name, keys.label)
+    """A token that is out now must not end the process, which also looks into documents: it is tried again when it is
+    to seal.
+    """
+    _known.update(seals)
+    for name in seals:
+        with suppress(SigningError):
+            _loaded(name)
+
+
+def _loaded(name: str) -> pdf.Seal:
+    if name not in _seals:
+        keys = _known[name]
+        _seals[name] = pdf.seal_of(keys.signer(), keys.court_name, keys.label)
+    return _seals[name]
 
 
 def _begin(seals: Mapping[str, SealKeys]) -> None:
     """Start of a worker process: end with the parent, leave Ctrl-C to it, stay within bounds, load the seals."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    keep_memory_private()
     resource.setrlimit(resource.RLIMIT_AS, (LARGEST_PROCESS, LARGEST_PROCESS))
     _load(seals)
 
@@ -153,7 +201,7 @@ def _timed(task: Callable[..., Answer], given: tuple[object, ...], named: dict[s
 
 
 def _seal(name: str, content: bytes, at: datetime, reason: str, location: str) -> pdf.Sealed:
-    return pdf.sealed(content, _seals[name], at=at, reason=reason, location=location)
+    return pdf.sealed(content, _loaded(name), at=at, reason=reason, location=location)
 
 
 def _proof(name: str, content: proof.ProofContent, at: datetime, reason: str, location: str) -> pdf.Sealed:

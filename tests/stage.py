@@ -28,6 +28,7 @@ from delivery.settings import CourtSettings
 from delivery.worker.loop import LEASE, advance
 from delivery.worker.perform import Bench
 from delivery.worker.receiving import Receiving
+from signing.file_signer import PemKey
 from signing.keys import make_key_file, open_key_file
 from signing.pool import SealKeys, SealPool
 from tests.core.world import book
@@ -76,7 +77,8 @@ def seal_keys() -> SealKeys:
         not_after=datetime(2045, 1, 1, tzinfo=COURT_ZONE),
     )
     opened = open_key_file(made.content, PASSWORD)
-    return SealKeys(opened.private_key_pem, opened.certificate_pem, COURT.name_zh, COURT.seal_label)
+    recipe = PemKey(opened.private_key_pem, opened.certificate_pem)
+    return SealKeys(recipe, opened.certificate_pem, COURT.name_zh, COURT.seal_label)
 
 
 POST = PostalAddress(
@@ -208,7 +210,7 @@ async def stage(
     simulated = SimulatedChannel(SimulatedSettings(memory=folder / "simulated.jsonl"), clock=clock)
     simulated._sink = ToReceiving(opened)  # without its loop: the stage calls advance() itself
     words: Mapping[str, Channel] = channels or dict.fromkeys(("email", "sms", "post"), simulated)
-    files, seals = Files(folder / "documents"), SealPool({COURT.code: keys or seal_keys()}, processes=0)
+    files, seals = Files(folder / "documents"), SealPool({COURT.code: [keys or seal_keys()]}, processes=0)
     bench = Bench(
         journal=opened,
         clock=clock,

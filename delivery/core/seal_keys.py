@@ -14,8 +14,8 @@ from enum import StrEnum
 
 MADE, ENABLED, REVOKED = "made", "enabled", "revoked"
 ITSELF = "(songda)"
-"""Who enables the first key of an installation that makes its own keys (local, demo): nobody, and it says so. No account
-can have that name.
+"""Who enables the first key of an installation that makes its own keys (local, demo): nobody, and it says so. It is
+no name that an account can have.
 """
 
 JUDGE = "judge"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -42,7 +42,7 @@ class RecipientPages:
 
     journal: Journal
     clock: Clock
-    link_keys: tuple[bytes, ...]
+    link_keys: Sequence[bytes]
     documents: Documents
     page_image: Callable[[bytes, int, int], Awaitable[bytes]]
     courts: Mapping[str, CourtCard]

@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from signing.errors import NotSealable, PageNotShown
+from signing.file_signer import PemKey
 from signing.keys import KeyFile, OpenedKeys
 from signing.pdf import Limits, text_of
 from signing.pool import SealKeys, SealPool
@@ -25,13 +26,13 @@ from tests.signing.test_proof import PLAIN
 
 @pytest.fixture(params=[0, 1], ids=["in-thread", "one-process"])
 async def pool(request: pytest.FixtureRequest, keys: OpenedKeys) -> AsyncIterator[SealPool]:
-    made = SealPool({"demo": seal_keys(keys)}, processes=request.param, limits=Limits(max_pages=1))
+    made = SealPool({"demo": [seal_keys(keys)]}, processes=request.param, limits=Limits(max_pages=1))
     yield made
     made.close()
 
 
 def seal_keys(keys: OpenedKeys) -> SealKeys:
-    return SealKeys(keys.private_key_pem, keys.certificate_pem, COURT_NAME, LABEL)
+    return SealKeys(PemKey(keys.private_key_pem, keys.certificate_pem), keys.certificate_pem, COURT_NAME, LABEL)
 
 
 async def test_all_its_work(pool: SealPool, key_file: KeyFile, tmp_path: Path) -> None:
@@ -67,7 +68,7 @@ async def test_refusals_come_through(pool: SealPool) -> None:
 
 
 async def test_a_killed_process_costs_nothing(keys: OpenedKeys) -> None:
-    pool = SealPool({"demo": seal_keys(keys)}, processes=1)
+    pool = SealPool({"demo": [seal_keys(keys)]}, processes=1)
     try:
         await pool.inspect(documents.reportlab_letter())
         for child in workers(os.getpid()):
