@@ -127,6 +127,7 @@ async def open_office(
     *,
     callbacks: Mapping[str, Callback] | None = None,
     cosigned: Callable[[bytes], Sequence[Cosigned]] = lambda note: (),
+    timestamps: bool = False,
 ) -> AsyncIterator[Office]:
     """A court with two case systems, and a second court with one."""
     clock, looks = OfficeClock(), []  # type: ignore[var-annotated]
@@ -154,6 +155,7 @@ async def open_office(
         channels=CHANNELS,
         callbacks=callbacks or {"carrier": Doorkeeper()},
         cosigned=cosigned,
+        timestamps=timestamps,
     )
     app = make_app(site)
     server = TestServer(app)
