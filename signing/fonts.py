@@ -6,6 +6,8 @@ import importlib.resources
 from functools import cache
 from pathlib import Path
 
+from fontTools.ttLib import TTFont
+
 FAMILY = "Noto Sans SC"
 
 
@@ -18,3 +20,10 @@ def folder() -> Path:
 def file() -> Path:
     """The variable font, weights 100 to 900."""
     return folder() / "NotoSansSC[wght].ttf"
+
+
+@cache
+def letters() -> frozenset[int]:
+    """The code points that it can draw. Reading them takes most of a second, once per process."""
+    with TTFont(file(), lazy=True) as font:
+        return frozenset(font.getBestCmap())

@@ -14,6 +14,7 @@ import io
 import json
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from typing import Literal
 
 import segno
 import typst
@@ -28,6 +29,10 @@ SCALES = (1.06, 1.0, 0.94, 0.88, 0.82, 0.76)
 """Type sizes tried until everything fits on one page; the smallest prints main text at 6.5 points."""
 
 ON_SEVERAL_PAGES = 0.88
+
+STANDARD: Literal["a-3a"] = "a-3a"
+"""ISO 19005-3, level A: it can be read in thirty years, carries its evidence inside, and a screen reader can follow it.
+PDF/UA is not claimed: the field of the seal, which comes later, is not in the structure tree."""
 
 
 @dataclass(frozen=True)
@@ -101,14 +106,25 @@ class ProofContent:
     rehearsal: bool = False
 
 
-def render_proof(content: ProofContent) -> bytes:
-    """The proof as a PDF: one page, unless its content is truly long. Raises ProofNotRendered."""
-    inputs = {"content": _words(content), "qr": _qr(content)}
+def render_proof(content: ProofContent, evidence: bytes = b"") -> bytes:
+    """The proof as PDF/A-3a: one page, unless its content is truly long. Raises ProofNotRendered.
+
+    `evidence` is the sealed XML (UTF-8) that lies inside as `evidence.xml`; empty: none does.
+    """
+    inputs = {"content": _words(content), "qr": _qr(content), "evidence": evidence.decode()}
+    try:
+        return _fitted(inputs, content.issued_at)
+    except ProofNotRendered:
+        # PDF/A refuses letters that no font has. A rare name must not cost anybody the proof: its letters are named.
+        return _fitted({**inputs, "content": _words(content, named=True)}, content.issued_at)
+
+
+def _fitted(inputs: dict[str, str], issued_at: datetime) -> bytes:
     for scale in SCALES:
-        document = _compiled(inputs, scale, content.issued_at)
+        document = _compiled(inputs, scale, issued_at)
         if _page_count(document) == 1:
             return document
-    return _compiled(inputs, ON_SEVERAL_PAGES, content.issued_at)
+    return _compiled(inputs, ON_SEVERAL_PAGES, issued_at)
 
 
 def content_digest(content: ProofContent) -> str:
@@ -126,7 +142,9 @@ def _compiled(inputs: dict[str, str], scale: float, issued_at: datetime) -> byte
     try:
         # typst takes whole seconds and a fixed offset, nothing else
         issued = issued_at.astimezone(UTC).replace(microsecond=0)
-        compiled = _compiler().compile(_template(), sys_inputs=sized, format="pdf", timestamp=issued)
+        compiled = _compiler().compile(
+            _template(), sys_inputs=sized, format="pdf", timestamp=issued, pdf_standards=[STANDARD]
+        )
     except typst.TypstError as error:
         raise ProofNotRendered(f"the template of the proof failed: {error.message}") from error
     if not isinstance(compiled, bytes):
@@ -145,20 +163,27 @@ def _template() -> bytes:
     return importlib.resources.files("signing").joinpath("templates", "proof.typ").read_bytes()
 
 
-def _words(content: ProofContent) -> str:
+def _words(content: ProofContent, *, named: bool = False) -> str:
     plain = asdict(content)
     plain["issued_at"] = content.issued_at.isoformat()
-    return json.dumps(_shortened(plain), ensure_ascii=False, sort_keys=True)
+    return json.dumps(_shortened(plain, named=named), ensure_ascii=False, sort_keys=True)
 
 
-def _shortened(value: object) -> object:
+def _shortened(value: object, *, named: bool) -> object:
     if isinstance(value, str):
-        return value if len(value) <= LONGEST_VALUE else value[: LONGEST_VALUE - 1] + "…"
+        cut = value if len(value) <= LONGEST_VALUE else value[: LONGEST_VALUE - 1] + "…"
+        return _named(cut) if named else cut
     if isinstance(value, dict):
-        return {key: _shortened(one) for key, one in value.items()}
+        return {key: _shortened(one, named=named) for key, one in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_shortened(one) for one in value]
+        return [_shortened(one, named=named) for one in value]
     return value
+
+
+def _named(text: str) -> str:
+    """Letters that the font lacks are told by number, as [U+20BB7]: better than a box that hides which it was."""
+    known = fonts.letters()
+    return "".join(one if ord(one) in known or one == "\n" else f"[U+{ord(one):04X}]" for one in text)
 
 
 def _qr(content: ProofContent) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pikepdf
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from signing.pdf import Limits, inspect, text_of
+from signing.pdf import Limits, Seal, inspect, seal, text_of
 from signing.placement import find_place
 from signing.proof import (
     DocumentRow,
@@ -26,7 +27,9 @@ from signing.proof import (
     render_proof,
     verification_text,
 )
+from tests.signing.archival import pdfa_faults
 from tests.signing.conftest import AT, COURT_NAME
+from tests.signing.judges import qpdf_complains
 
 PLAIN = ProofContent(
     title=Line("电子送达凭证", "Proof of Electronic Service"),
@@ -201,3 +204,48 @@ def test_a_moment_in_any_zone_to_the_microsecond_will_do() -> None:
     local = replace(PLAIN, issued_at=datetime(2026, 3, 4, 10, 30, 5, 123456, tzinfo=ZoneInfo("Asia/Shanghai")))
     with pikepdf.open(io.BytesIO(render_proof(local))) as document:
         assert str(document.docinfo.CreationDate).startswith("D:20260304023005")
+
+
+EVIDENCE = '<?xml version="1.0" encoding="UTF-8"?>\n<证据>李四</证据>'.encode()
+
+
+def test_it_is_archival_before_and_after_the_seal(court_seal: Seal, tmp_path: Path) -> None:
+    rendered = render_proof(PLAIN, EVIDENCE)
+    sealed = seal(rendered, court_seal, at=AT, reason="送达证明", location=COURT_NAME)
+    assert pdfa_faults(rendered) == []
+    assert pdfa_faults(sealed) == []
+    assert qpdf_complains(sealed, tmp_path) == ""
+
+
+def test_the_archive_s_judge_sees_what_a_plain_pdf_lacks(tmp_path: Path) -> None:
+    with pikepdf.open(io.BytesIO(render_proof(PLAIN, EVIDENCE))) as document:
+        del document.Root.OutputIntents, document.Root.AF, document.Root.Lang
+        document.save(tmp_path / "less.pdf")
+    found = [fault.split()[0] for fault in pdfa_faults((tmp_path / "less.pdf").read_bytes())]
+    assert found == ["6.2.3", "6.7.4", "6.8"]
+
+
+def test_the_evidence_lies_inside_byte_for_byte() -> None:
+    with pikepdf.open(io.BytesIO(render_proof(PLAIN, EVIDENCE))) as document:
+        assert document.attachments["evidence.xml"].get_file().read_bytes() == EVIDENCE
+        assert document.Root.AF[0].AFRelationship == "/Data"
+    with pikepdf.open(io.BytesIO(render_proof(PLAIN))) as document:
+        assert not document.attachments
+
+
+def test_a_screen_reader_hears_the_title_the_language_and_the_picture() -> None:
+    with pikepdf.open(io.BytesIO(render_proof(PLAIN))) as document:
+        assert (document.Root.Lang, document.docinfo.Title) == ("zh-CN", f"{PLAIN.title.zh} {PLAIN.certificate_no}")
+        tree = [one for one in document.objects if isinstance(one, pikepdf.Dictionary) and "/S" in one and "/P" in one]
+        kinds = {str(one.S) for one in tree}
+        assert {"/Table", "/TH", "/TD", "/P", "/Figure"} <= kinds
+        (picture,) = [one for one in tree if one.S == "/Figure"]
+        assert "二维码" in str(picture.Alt)
+
+
+def test_a_letter_that_no_font_has_is_named_and_costs_no_proof() -> None:
+    name = "李𪚥\x1f子"
+    shown = replace(PLAIN, sections=(Section(Line("受送达人", "Recipient"), (Row(Line("姓名", "Name"), name),)),))
+    rendered = render_proof(shown, EVIDENCE)
+    assert "李[U+2A6A5][U+001F]子" in flat(rendered)
+    assert pdfa_faults(rendered) == []
