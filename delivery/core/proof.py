@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
-from delivery.core.civil import CHINA, local_day
+from delivery.core.civil import local_day
 from delivery.core.events import DocumentsSealed, FactRecorded, ReceiptReceived, Recorded
 from delivery.core.model import Address, Attempt, Delivery, Effect, Fact, PostalAddress, Receipt
 from delivery.core.standing import all_attempts, standing_facts
@@ -138,7 +138,7 @@ def _decisive(delivery: Delivery, effect: Effect, zone: tzinfo) -> Attempt | Non
     return next(iter(dating or there[::-1]), None)
 
 
-def dating_fact(delivery: Delivery, effect: Effect, zone: tzinfo = CHINA) -> Fact | None:
+def dating_fact(delivery: Delivery, effect: Effect, zone: tzinfo) -> Fact | None:
     """The fact that gave `effect` its day, in the rulebook's `zone`, where one fact did."""
     return _dating_fact(delivery, effect, _decisive(delivery, effect, zone), zone)
 

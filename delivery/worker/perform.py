@@ -298,7 +298,7 @@ async def _sealed_proof(bench: Bench, court: str, content: Certificate) -> str:
         digest = await _kept_proof(bench, court, content, stamped_by(names))
         if await bench.stamping.stamp_proof(digest):
             return digest
-    digest = await _kept_proof(bench, court, content, made_up_for(since or content.issued_at))
+    digest = await _kept_proof(bench, court, content, made_up_for(since or content.issued_at, bench.book.zone))
     await bench.stamping.make_up_for(digest)
     return digest
 

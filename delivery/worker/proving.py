@@ -5,9 +5,8 @@ decisions.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, tzinfo
 
-from delivery.core.civil import CHINA
 from delivery.core.proof import Certificate
 from delivery.core.words import Words
 from signing.proof import DocumentRow, Line, ProofContent, Row, Section, Step
@@ -26,9 +25,9 @@ def stamped_by(authorities: Sequence[str]) -> Line:
     )
 
 
-def made_up_for(since: datetime) -> Line:
-    """That no authority gave a token when the proof was made."""
-    when = since.astimezone(CHINA).strftime("%Y-%m-%d %H:%M")
+def made_up_for(since: datetime, zone: tzinfo) -> Line:
+    """That no authority gave a token when the proof was made; the time is that of the rulebook's `zone`."""
+    when = since.astimezone(zone).strftime("%Y-%m-%d %H:%M")
     return Line(
         f"时间戳：暂缺，自 {when} 起时间戳机构无应答，恢复后补盖。时间依据本系统时钟。",
         f"Timestamp: missing, no authority has answered since {when}; it will be made up for. Times are this system's.",
