@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
+from delivery.key_arguments import add_keys
+
 Run = Callable[[argparse.Namespace], int]
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 TO = "http://127.0.0.1:8080"
@@ -133,6 +135,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_verify(commands)
     _add_migrate(commands)
     _add_check_config(commands)
+    add_keys(commands, _command, _takes_config, _config)
     return parser
 
 

@@ -18,7 +18,8 @@ from delivery.core.rulebook import RulebookBroken
 from delivery.journal.journal import Journal
 from delivery.nats_server import PortTaken
 from delivery.settings import Settings, SettingsWrong
-from signing.errors import KeyFileUnreadable
+from signing.errors import SigningError
+from signing.secrecy import keep_memory_private
 
 TO_MEND = 2
 """The exit status when something has to be mended before it can start."""
@@ -55,7 +56,7 @@ def told(start: Callable[[], int]) -> int:
         return start()
     except (SettingsWrong, RulebookBroken) as wrong:
         return _to_mend(wrong.faults)
-    except (OSError, KeyFileUnreadable) as wrong:
+    except (OSError, SigningError) as wrong:
         return _to_mend([str(wrong)])
     except KeyboardInterrupt:  # before it had begun
         return 1
@@ -79,6 +80,7 @@ def _to_mend(faults: list[str]) -> int:
 async def _until_told(settings: Settings, roles: frozenset[str], journal_kind: type[Journal]) -> int:
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(logs.on_loop_fault)
+    keep_memory_private()
     async with wiring.build(settings, roles, journal_kind=journal_kind) as house:
         running = asyncio.create_task(wiring.run(house, roles, ready=lambda: _say_where(settings, roles)))
         for number in STOPS:

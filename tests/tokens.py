@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from adapters.pkcs11 import Pkcs11Key
+from adapters.pkcs11 import Pkcs11Key, _module
 from signing.file_signer import load_private_key, private_pem
 from signing.keys import KeyFile, open_key_file
 from tests import servers
@@ -54,11 +56,23 @@ class Token:
         subprocess.run([*map(str, command), "--token-label", self.label, *map(str, words)], check=True, env=os.environ)
 
 
-def make_token(folder: Path, label: str) -> Token:
-    """SOFTHSM2_CONF must name `folder`/softhsm2.conf already: the module reads it when it is first loaded."""
+@contextmanager
+def softhsm(folder: Path, label: str) -> Iterator[Token]:
+    """An empty token in that folder, which this process and its children see while the context lasts."""
     util = servers.debian("softhsm2", "softhsm2-util")
-    pin_file = folder / f"{label}.pin"
-    pin_file.write_text(PIN + "\n")
-    words = ["--init-token", "--free", "--label", label, "--pin", PIN, "--so-pin", "73195500"]
-    subprocess.run([util, *words], check=True, capture_output=True, env=os.environ)
-    return Token(label, folder, pin_file)
+    (folder / "tokens").mkdir()
+    (folder / "softhsm2.conf").write_text(f"directories.tokendir = {folder / 'tokens'}\nobjectstore.backend = file\n")
+    (pin_file := folder / "pin").write_text(PIN + "\n")
+    before = os.environ.get("SOFTHSM2_CONF")
+    os.environ["SOFTHSM2_CONF"] = str(folder / "softhsm2.conf")
+    try:
+        words = ["--init-token", "--free", "--label", label, "--pin", PIN, "--so-pin", "73195500"]
+        subprocess.run([util, *words], check=True, capture_output=True, env=os.environ)
+        with _module(MODULE).lock:
+            _module(MODULE).restart()  # it may have read another test's settings before
+        yield Token(label, folder, pin_file)
+    finally:
+        if before is None:
+            del os.environ["SOFTHSM2_CONF"]
+        else:
+            os.environ["SOFTHSM2_CONF"] = before

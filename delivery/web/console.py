@@ -19,7 +19,17 @@ from delivery.core.second_person import proposal_of
 from delivery.core.words import OUTCOMES
 from delivery.journal.errors import HistoryBroken
 from delivery.journal.lists import TaskRow
-from delivery.web import decisions, exhibits, fact_page, news_page, notice_page, sessions, slip_page, unplaced
+from delivery.web import (
+    decisions,
+    exhibits,
+    fact_page,
+    keys_page,
+    news_page,
+    notice_page,
+    sessions,
+    slip_page,
+    unplaced,
+)
 from delivery.web.fact_words import fact_details, place_words
 from delivery.web.missing import missing
 from delivery.web.news_words import learnt_words
@@ -64,6 +74,7 @@ def routes(console: Console) -> list[web.RouteDef]:
         post(one + "/tasks/{task}", _decide),
         *exhibits.routes(page),
         *unplaced.routes(page),
+        *keys_page.routes(page, post),
         page(one + "/slip", slip_page.ask),
         post_file(one + "/slip", slip_page.enter),
         *fact_page.routes(page, post_file),

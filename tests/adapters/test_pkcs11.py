@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 import shutil
 import subprocess
@@ -19,7 +18,7 @@ from signing.errors import KeyFileUnreadable, KeyRefused, KeyUnavailable
 from signing.keys import KeyFile, KeyKind, make_key_file
 from signing.signer import Algorithm
 from tests import servers
-from tests.tokens import MODULE, PIN, Token, make_token
+from tests.tokens import MODULE, PIN, Token, softhsm
 
 PASSWORD = b"correct horse battery"
 KINDS = {
@@ -41,21 +40,10 @@ def key_files() -> dict[str, KeyFile]:
 @pytest.fixture(scope="module")
 def token(tmp_path_factory: pytest.TempPathFactory, key_files: dict[str, KeyFile]) -> Iterator[Token]:
     """One token for all: a process loads the module once, and the module reads its settings once."""
-    folder = tmp_path_factory.mktemp("a token")
-    (folder / "tokens").mkdir()
-    (folder / "softhsm2.conf").write_text(f"directories.tokendir = {folder / 'tokens'}\nobjectstore.backend = file\n")
-    before = os.environ.get("SOFTHSM2_CONF")
-    os.environ["SOFTHSM2_CONF"] = str(folder / "softhsm2.conf")
-    try:
-        made = make_token(folder, "court")
+    with softhsm(tmp_path_factory.mktemp("a token"), "court") as made:
         for name, (_, key_id, _) in KINDS.items():
             made.put(key_files[name], PASSWORD, label=name, key_id=key_id)
         yield made
-    finally:
-        if before is None:
-            del os.environ["SOFTHSM2_CONF"]
-        else:
-            os.environ["SOFTHSM2_CONF"] = before
 
 
 @pytest.mark.parametrize("label", list(KINDS))

@@ -1,0 +1,122 @@
+"""`songda keys` beside a service that runs: the next key, two clerks, revocation; no core dump, no key in a log."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.flows.house import quiet_port
+from tests.flows.shell import Said, service, songda
+from tests.servers import PROJECT
+
+COURT = "632801"
+CONFIG = PROJECT / "config" / "local.toml"
+
+
+@dataclass(frozen=True)
+class Desk:
+    env: dict[str, str]
+    log: Path
+    pid: int
+
+    @property
+    def data(self) -> Path:
+        return Path(self.env["SONGDA_DATA"])
+
+    def keys(self, *words: str) -> Said:
+        return songda("keys", *words, "--config", str(CONFIG), **self.env)
+
+    def act(self, what: str, key: str, who: str, *more: str) -> Said:
+        word = ("--password-file", str(self.data / f"{who}-password"))
+        return self.keys(what, key, "--clerk", who, "--reason", "指纹已核对", *word, *more)
+
+    def rows(self) -> list[dict[str, Any]]:
+        said = self.keys("list", "--json")
+        assert (said.returncode, said.stderr) == (0, "")
+        found: list[dict[str, Any]] = json.loads(said.stdout)
+        return found
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    ports = {"SONGDA_HTTP_PORT": str(quiet_port()), "SONGDA_NATS_PORT": str(quiet_port())}
+    env = {"SONGDA_DATA": str(tmp_path / "data"), **ports}
+    with service(["serve", "--config", CONFIG], tmp_path / "log", env=env) as process:
+        yield Desk(env, tmp_path / "log", process.pid)
+
+
+def test_the_day_of_a_rotation(desk: Desk) -> None:
+    (first,) = desk.rows()
+    assert (first["state"], first["algorithm"], first["where"]["file"]) == (
+        "sealing",
+        "ecdsa-p256-sha256",
+        "632801.pem",
+    )
+    said = desk.keys("rotate", "--court", COURT, "--from", "2026-01-01T00:00:00+08:00", "--reason", "年度轮换")
+    assert (said.returncode, said.stderr) == (0, "")
+    assert "two clerks enable it" in said.stdout
+    new = desk.rows()[-1]
+    assert (new["state"], new["acts"][0]["reason"], new["acts"][0]["role"]) == ("made", "年度轮换", "operator")
+    assert desk.act("enable", new["id"], "clerk").returncode == 0
+    again = desk.act("enable", new["id"], "clerk")
+    assert (again.returncode, "another one has to" in again.stderr) == (1, True)
+    assert desk.rows()[-1]["state"] == "half_enabled"
+    assert desk.act("enable", new["id"], "judge").returncode == 0
+    assert [row["state"] for row in desk.rows()] == ["retired", "sealing"]
+    no = desk.act("revoke", new["id"], "clerk")
+    assert (no.returncode, "a judge" in no.stderr) == (1, True)
+    yes = desk.act("revoke", new["id"], "judge", "--since", "2026-02-01T08:00:00+08:00")
+    assert (yes.returncode, "revoked by judge (judge): 指纹已核对" in yes.stdout) == (0, True)
+    assert [row["state"] for row in desk.rows()] == ["sealing", "revoked"]
+    nothing_secret(desk)
+
+
+def nothing_secret(desk: Desk) -> None:
+    """Neither the passwords nor a line of a key file is in what a backup, a log or a shell would show."""
+    secrets = [file.read_bytes().strip() for file in desk.data.rglob("*password")]
+    for file in (desk.data / "keys").glob("*.pem"):
+        secrets += file.read_bytes().split(b"-----END")[0].splitlines()[1:-1]
+    assert len(secrets) > 6
+    shown = desk.log.read_bytes() + desk.keys("list").stdout.encode() + desk.keys("list", "--json").stdout.encode()
+    shown += b"".join(file.read_bytes() for file in desk.data.glob("journal.sqlite*"))
+    assert not [secret for secret in secrets if secret in shown]
+
+
+def test_no_process_of_the_service_leaves_a_core_dump(desk: Desk) -> None:
+    service = psutil.Process(desk.pid)
+    ours = [service, *(each for each in service.children(recursive=True) if "python" in each.name())]
+    assert len(ours) > 1
+    assert {each.rlimit(psutil.RLIMIT_CORE) for each in ours} == {(0, 0)}
+
+
+def test_wrong_words_are_told(tmp_path: Path) -> None:
+    desk = Desk({"SONGDA_DATA": str(tmp_path / "data")}, tmp_path / "log", 0)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "judge-password").write_text("wrong")
+    for words, status, says in (
+        (("make", "--court", "1", "--reason", "x"), 1, "no court of these settings"),
+        (("rotate", "--court", COURT, "--reason", "x", "--from", "2026-01-01T00:00:00+08:00"), 1, "no key yet"),
+        (
+            ("make", "--court", COURT, "--reason", "x", "--algorithm", "rsa-2048", "--from", "2031-02-01T00:00+08:00"),
+            1,
+            "RSA",
+        ),
+        (("rotate", "--court", COURT, "--reason", "x", "--from", "tomorrow"), 2, "with its offset"),
+        (("list", "--config", "/nowhere"), 2, "/nowhere"),
+    ):
+        said = songda("keys", *words, *(() if "--config" in words else ("--config", str(CONFIG))), **desk.env)
+        assert (said.returncode, says in said.stderr) == (status, True), said
+    assert desk.act("enable", "0" * 16, "judge").stderr == "the account or the password is wrong\n"
+    assert desk.rows() == []
+
+
+@pytest.mark.parametrize("what", ["list", "make", "rotate", "enable", "revoke"])
+def test_help_teaches_with_an_example(what: str) -> None:
+    said = songda("keys", what, "--help")
+    assert (said.returncode, f"songda keys {what}" in said.stdout.partition("example:")[2]) == (0, True)
