@@ -113,8 +113,13 @@ def _free_field_name(writer: IncrementalPdfFileWriter) -> str:
 
 
 def _top_names(writer: IncrementalPdfFileWriter) -> Iterator[str]:
-    for field in writer.prev.root.get("/AcroForm", {}).get("/Fields", ()):
-        yield str(field.get_object().get("/T", ""))
+    try:
+        top = writer.prev.root["/AcroForm"]["/Fields"]
+    except KeyError:
+        return
+    for index in range(len(top)):  # iterating would give references instead of fields
+        if "/T" in top[index]:
+            yield str(top[index]["/T"])
 
 
 def _numbers(values: tuple[float, ...]) -> generic.ArrayObject:

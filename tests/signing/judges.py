@@ -47,6 +47,16 @@ def qpdf_complains(content: bytes, folder: Path) -> str:
     return "" if answer.returncode == 0 else answer.stdout + answer.stderr
 
 
+def earlier_signatures_hold(content: bytes) -> bool:
+    """Whether pyHanko finds every signature but the last intact, and what was added later within what it allows."""
+    document = PdfFileReader(io.BytesIO(content), strict=False)
+    context = ValidationContext(trust_roots=[], moment=AT, allow_fetching=False)
+    judged = (
+        validate_pdf_signature(one, signer_validation_context=context) for one in document.embedded_signatures[:-1]
+    )
+    return all(status.intact and status.valid and status.docmdp_ok for status in judged)
+
+
 def pyhanko_accepts(content: bytes, certificate_pem: bytes, signature: int = -1) -> bool:
     """Whether one signature (the last by default) is valid, trusted by our anchor, and nothing was changed after it."""
     *_, anchor = (x509.Certificate.load(der) for _, _, der in pem.unarmor(certificate_pem, multiple=True))
