@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from delivery.core import events
+from delivery.core.byhand import address_of
 from delivery.core.decide import Conclude, ElapseWait, Send
 from delivery.core.model import Fact, Person, Task
 from tests.core.story import DAYS, START, Story
@@ -36,6 +37,13 @@ def test_when_the_letter_has_failed_a_person_is_asked_to_go_there() -> None:
 def test_it_is_the_first_thing_where_nothing_can_be_sent() -> None:
     story = Story(VISIT, address("email", "found", "a1"))
     assert story.opens().kind == "direct_service"
+
+
+def test_a_task_of_a_step_is_about_its_address_and_others_are_about_none() -> None:
+    story = Story(VISIT)
+    asked = story.opens()
+    assert address_of(asked) == "v"
+    assert [address_of(replace(asked, id=name)) for name in ("d1.step.v.2", "d1.a1.v.2", "v.2")] == ["v", None, None]
 
 
 def test_facts_of_a_failure_close_the_task_and_the_next_step_is_asked_for() -> None:
