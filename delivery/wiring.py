@@ -15,14 +15,13 @@ from typing import Any
 
 from aiohttp import web
 
-from adapters.email import EmailChannel, EmailSettings
-from adapters.ems import EmsCallback, EmsChannel, EmsSettings
+from adapters.ems import EmsChannel
 from adapters.nats import NatsCaseSystem, NatsSettings
-from adapters.simulated import SimulatedChannel, SimulatedSettings, parse_script
-from adapters.smpp import SmppChannel, SmppSettings
+from adapters.simulated import parse_script
 from adapters.webhook import WebhookCaseSystem, WebhookTarget
-from delivery import channel_settings, first_accounts, keyring, ledger_keys, nats_server
+from delivery import first_accounts, keyring, ledger_keys, nats_server
 from delivery.authorities import timestamping_of
+from delivery.channels import channels_of
 from delivery.clock import RehearsalClock, SystemClock
 from delivery.core.ports import Callback, CaseSystem, Channel, Clock
 from delivery.core.recipients import ScriptPolicy
@@ -32,7 +31,7 @@ from delivery.journal.documents import Documents, open_documents
 from delivery.journal.journal import Journal
 from delivery.keys import Watch
 from delivery.rehearsal import TIMESTAMPS, Conductor, Counterparts
-from delivery.settings import Settings, SettingsWrong
+from delivery.settings import Settings
 from delivery.web import console, recipient
 from delivery.web.app import make_app, make_runner
 from delivery.web.pages import CourtCard
@@ -100,11 +99,12 @@ async def build(
         log_key = ledger_keys.log_key(settings)
         counterparts = await _counterparts(settings, clock, stack)
         callbacks: dict[str, Callback] = {}
-        channels = await _channels(settings, clock, counterparts, callbacks, stack)
+        channels = await channels_of(settings, clock, counterparts, callbacks, stack)
         documents = open_documents(settings.documents, settings.data / "documents")
         seals = SealPool(
             ring.courts,
             processes=settings.seal_processes,
+            first=logs.configure,
             limits=Limits(max_bytes=settings.max_document_bytes, max_pages=settings.max_document_pages),
         )
         stack.callback(seals.close)
@@ -291,56 +291,6 @@ async def _stamping(
     if isinstance(trust := counterpart.get("trust"), bytes):
         (settings.data / "timestamps.pem").write_bytes(trust)
     return Stamping(journal, clock, timestamping)
-
-
-# --- channels --------------------------------------------------------------------------------------------------------
-
-
-async def _channels(
-    settings: Settings,
-    clock: Clock,
-    counterparts: Counterparts | None,
-    callbacks: dict[str, Callback],
-    stack: AsyncExitStack,
-) -> Mapping[str, Channel]:
-    """By channel word. Words of the simulated provider share one, so that it has one memory."""
-    faults: list[str] = []
-    built: dict[str, Channel] = {}
-    simulated = SimulatedChannel(SimulatedSettings(memory=settings.data / "simulated.jsonl"), clock=clock)
-    for word, table in settings.channels.items():
-        try:
-            known = counterparts.endpoints(word) if counterparts else {}
-            built[word] = _channel(settings, {**table, **known}, clock, simulated, callbacks)
-        except channel_settings.ChannelWrong as wrong:
-            faults += [f"{settings.path}: /channels/{word}/{fault}" for fault in wrong.faults]
-    if faults:
-        raise SettingsWrong(faults)
-    for channel in set(built.values()):
-        close: Callable[[], Awaitable[None]] = channel.close  # type: ignore[attr-defined]
-        stack.push_async_callback(close)
-    return built
-
-
-def _channel(
-    settings: Settings,
-    table: Mapping[str, Any],
-    clock: Clock,
-    simulated: SimulatedChannel,
-    callbacks: dict[str, Callback],
-) -> Channel:
-    if table["adapter"] == channel_settings.SIMULATED:
-        return simulated
-    filled = channel_settings.fill(table, partial(keyring.secret, settings), rehearsal=settings.rehearsal)
-    match filled:
-        case EmailSettings():
-            return EmailChannel(filled, clock=clock)
-        case SmppSettings():
-            return SmppChannel(filled, clock=clock)
-        case EmsSettings():
-            channel = EmsChannel(filled, clock=clock)
-            callbacks[channel.name] = EmsCallback(filled, channel=channel)
-            return channel
-    raise AssertionError(type(filled))
 
 
 # --- queue and web ---------------------------------------------------------------------------------------------------

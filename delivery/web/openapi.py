@@ -6,27 +6,19 @@ import json
 import sys
 from collections.abc import Mapping
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
-from delivery.core import vocabulary as words
-from delivery.core.learnt import LONGEST_REASON
-from delivery.core.model import Outcome, State
 from delivery.web.deliveries import MOST_REPORTS
-from delivery.web.fact_schemas import fact_told, learnt, person, recipient_news
+from delivery.web.openapi_schemas import packaged, schemas
 from delivery.web.problems import MEDIA_TYPE
 from delivery.web.schema_blocks import (
-    COUNT,
-    DAY,
     DELIVERY_ID,
     DIGEST,
     INSTANT,
     TEXT,
     Json,
-    line,
     list_of,
     object_of,
-    or_null,
     ref,
 )
 
@@ -50,7 +42,7 @@ def document() -> Json:
             "securitySchemes": {
                 "caseSystem": {"type": "http", "scheme": "bearer", "bearerFormat": "<client id>.<secret>"}
             },
-            "schemas": _schemas(),
+            "schemas": schemas(),
         },
     }
 
@@ -106,10 +98,6 @@ def _body(schema: Json, *media_types: str, example: Any = None) -> Json:
     return {"required": True, "content": dict.fromkeys(kinds, content)}
 
 
-def _packaged(name: str) -> Any:
-    return json.loads((files(__package__) / "schemas" / name).read_text("utf-8"))
-
-
 def _links(**targets: str) -> Json:
     """Where an answer leads: operation → the place of the id in the body (OpenAPI 3.1, Link Object)."""
     return {
@@ -125,7 +113,7 @@ _OF_A_DELIVERY = ("readDelivery", "readEvents", "readEffect", "readProof", "tell
 
 def _filing() -> Json:
     submission = ref("Submission")
-    example = _packaged("submission.example.json")
+    example = packaged("submission.example.json")
     leads = _links(readSubmission="/submission_id", **dict.fromkeys(_OF_A_DELIVERY, "/deliveries/0/delivery_id"))
     kept = {status: _json(said, ref("Accepted")) | {"links": leads} for status, said in _KEPT.items()}
     filing = _body(submission, example=example)
@@ -217,7 +205,7 @@ def _deliveries() -> Json:
                 {200: _json("On record before.", told), 201: _json("On record.", told)},
                 (400, 401, 404, 409, 413, 415, 422),
                 parameters=one,
-                requestBody=_body(ref("RecipientNews"), example=_packaged("address.example.json")),
+                requestBody=_body(ref("RecipientNews"), example=packaged("address.example.json")),
             )
         },
         f"{below}/facts": {
@@ -340,166 +328,6 @@ def _log() -> Json:
         "/log/tile/{level}/{tile}": {"get": tiles},
         "/log/cosignature": {"post": cosign},
     }
-
-
-# --- schemas ---------------------------------------------------------------------------------------------------------
-
-
-def _schemas() -> Json:
-    return {
-        **_submission_schemas(),
-        **_answers(),
-        "Problem": _problem(),
-        "Withdrawal": object_of({"by": line(100), "reason": line(LONGEST_REASON)}),
-        "Learnt": learnt(),
-        "RecipientNews": recipient_news(),
-        "Person": person(),
-    }
-
-
-def _submission_schemas() -> Json:
-    """The published JSON Schema of a submission (docs/schemas), its definitions among the components."""
-    schema = json.loads(json.dumps(_packaged("submission.schema.json")).replace('"#/$defs/', '"#/components/schemas/'))
-    definitions = schema.pop("$defs")
-    return {"Submission": {name: value for name, value in schema.items() if not name.startswith("$")}, **definitions}
-
-
-def _problem() -> Json:
-    fault = object_of({"pointer": TEXT, "code": TEXT, "message": TEXT})
-    parts = {"type": TEXT, "title": TEXT, "status": COUNT, "detail": TEXT, "errors": list_of(fault), "instance": TEXT}
-    return object_of(parts, optional=("instance",))
-
-
-def _answers() -> Json:
-    line = {
-        "delivery_id": DELIVERY_ID,
-        "state": {"enum": [state.value for state in State]},
-        "outcome": or_null({"enum": [outcome.value for outcome in Outcome]}),
-        "effective_date": or_null(DAY),
-    }
-    accepted = list_of(object_of({"delivery_id": DELIVERY_ID, "recipient": TEXT}))
-    return {
-        "Accepted": object_of({"submission_id": DELIVERY_ID, "deliveries": accepted}),
-        "SubmissionState": object_of(
-            {"submission_id": DELIVERY_ID, "source": TEXT, "id": TEXT, "accepted_at": INSTANT}
-            | {"deliveries": list_of(object_of(line))}
-        ),
-        "Stored": object_of({"sha256": DIGEST, "size": COUNT}),
-        "Route": _route(),
-        "Delivery": _delivery(),
-        "Effect": _effect(),
-        "EffectView": object_of(
-            {"delivery_id": DELIVERY_ID, "as_of": INSTANT, "state": line["state"], "rulebook": TEXT}
-            | {"documents": list_of(_explained()), "facts": list_of(fact_told())}
-        ),
-        "Events": object_of(
-            {
-                "delivery_id": DELIVERY_ID,
-                "events": list_of(
-                    object_of(
-                        {"seq": COUNT, "kind": TEXT, "at": INSTANT, "recorded_at": INSTANT, "data": {"type": "object"}}
-                    )
-                ),
-            }
-        ),
-        "Report": object_of(
-            dict.fromkeys(("specversion", "type", "source", "id", "datacontenttype"), TEXT)
-            | {"time": INSTANT, "data": {"type": "object"}}
-        ),
-        "Reconciliation": object_of(
-            {"from": INSTANT, "to": INSTANT, "count": COUNT, "kinds": {"type": "object", "additionalProperties": COUNT}}
-            | {"digest": DIGEST, "last": or_null(TEXT)}
-        ),
-    }
-
-
-def _route() -> Json:
-    step = {"address": TEXT, "channel": {"enum": list(words.CHANNELS)}, "not_before": INSTANT, "wait": COUNT}
-    why = {"reason": TEXT, "grounds": list_of(TEXT)}
-    return object_of(
-        {
-            "recipient": TEXT,
-            "steps": list_of(object_of(step | why)),
-            "rejected": list_of(object_of({"address": TEXT} | why)),
-        }
-    )
-
-
-def _delivery() -> Json:
-    document = {"id": TEXT, "type": {"enum": list(words.DOCUMENT_TYPES)}, "title": TEXT, "sha256": DIGEST}
-    document |= {"pages": COUNT, "size": COUNT, "sealed_sha256": or_null(DIGEST)}
-    attempt = {"id": TEXT, "address": TEXT, "channel": TEXT, "number": COUNT, "role": TEXT, "announced_at": INSTANT}
-    attempt |= {"tries": COUNT, "answer": TEXT, "answered_at": or_null(INSTANT), "references": list_of(TEXT)}
-    task = {"id": TEXT, "kind": TEXT, "reason": TEXT, "owner": TEXT, "opened_at": INSTANT, "due_at": INSTANT}
-    task |= {"proposal": or_null(TEXT), "attempt": or_null(TEXT)}
-    return object_of(
-        {
-            "delivery_id": DELIVERY_ID,
-            "submission_id": DELIVERY_ID,
-            "version": COUNT,
-            "state": {"enum": [state.value for state in State]},
-            "accepted_at": INSTANT,
-            "needed_by": or_null(INSTANT),
-            "withdrawn_at": or_null(INSTANT),
-            "case": ref("case"),
-            "recipient": object_of({"id": TEXT, "role": TEXT, "kind": TEXT, "name": TEXT}),
-            "documents": list_of(object_of(document)),
-            "route": or_null(ref("Route")),
-            "attempts": list_of(object_of(attempt)),
-            "tasks": list_of(object_of(task)),
-            "effects": list_of(ref("Effect")),
-            "proofs": list_of(object_of({"number": TEXT, "sha256": DIGEST})),
-        }
-    )
-
-
-def _deadline() -> Json:
-    return object_of(
-        {
-            "period": TEXT,
-            "name": TEXT,
-            "name_zh": TEXT,
-            "last_day": or_null(DAY),
-            "error": or_null(TEXT),
-            "basis": list_of(TEXT),
-            "calendar_version": TEXT,
-            "provisional": {"type": "boolean"},
-            "outages": list_of(_outage()),
-        },
-        optional=("outages",),
-    )
-
-
-def _outage() -> Json:
-    """Of the court's systems, beside a period: it moves nothing."""
-    return object_of(
-        {"system": TEXT, "from": INSTANT, "to": or_null(INSTANT)}
-        | {"grounds": list_of(TEXT), "says": TEXT, "says_zh": TEXT}
-    )
-
-
-def _explained() -> Json:
-    """An effect with its reasons: the rule, the facts it used, the rules that nearly fired and what each lacked."""
-    return {"allOf": [{"$ref": "#/components/schemas/Effect"}], "required": ["reasons"]}
-
-
-def _effect() -> Json:
-    return object_of(
-        {
-            "reasons": {"type": "object"},
-            "document": TEXT,
-            "outcome": {"enum": [outcome.value for outcome in Outcome]},
-            "effective_date": or_null(DAY),
-            "grounds": list_of(TEXT),
-            "next": or_null(TEXT),
-            "flags": {"type": "object", "additionalProperties": {"type": ["boolean", "string"]}},
-            "deadlines": list_of(_deadline()),
-            "rule": or_null(TEXT),
-            "explanation": TEXT,
-            "explanation_zh": TEXT,
-        },
-        optional=("reasons",),
-    )
 
 
 if __name__ == "__main__":
