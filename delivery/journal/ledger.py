@@ -6,16 +6,16 @@ the roots of full tiles. So appending and proving read a few tiles, however long
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, func, insert, select, text
+from sqlalchemy import ColumnElement, Row, Select, and_, func, insert, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from delivery.journal.encoding import micros
-from delivery.journal.store import Store
+from delivery.journal.store import Store, padded
 from delivery.journal.tables import events, ledger_checkpoints, ledger_cosignatures, ledger_leaves, ledger_tiles
 from delivery.journal.writing import Batch
 
@@ -137,22 +137,28 @@ class Ledger(Store):
 
     async def tile(self, level: int, number: int, width: int) -> bytes | None:
         """The first `width` hashes of that tile, joined; None when it has not so many yet."""
-        full = await self._scalar(
-            select(ledger_tiles.c.hashes).where(ledger_tiles.c.level == level, ledger_tiles.c.number == number)
-        )
-        if full is not None:
-            return bytes(full[: width * HASH_BYTES])
-        hashes = [bytes(row[0]) for row in await self._rows(_unfinished(level, number, width))]
-        return b"".join(hashes) if len(hashes) == width < WIDTH else None
+        found = await self._tiles([(level, number, width)])
+        return found.get((level, number, width))
 
-    async def tiles(self, wanted: Iterable[tuple[int, int, int]]) -> dict[tuple[int, int, int], Sequence[bytes]]:
+    async def tiles(self, wanted: Sequence[tuple[int, int, int]]) -> dict[tuple[int, int, int], Sequence[bytes]]:
         """Several, split into their hashes, for whoever makes a proof. Raises KeyError for one that is not there."""
-        found: dict[tuple[int, int, int], Sequence[bytes]] = {}
-        for coordinates in wanted:
-            content = await self.tile(*coordinates)
-            if content is None:
-                raise KeyError(coordinates)
-            found[coordinates] = _split(content)
+        found = await self._tiles(wanted)
+        return {coordinates: _split(found[coordinates]) for coordinates in wanted}
+
+    async def _tiles(self, wanted: Sequence[tuple[int, int, int]]) -> dict[tuple[int, int, int], bytes]:
+        found: dict[tuple[int, int, int], bytes] = {}
+        if not wanted:
+            return found
+        async with self._engines.reading.connect() as connection:
+            rows = await connection.execute(full_tiles(wanted))
+            full = {(row.level, row.number): bytes(row.hashes) for row in rows}
+            for level, number, width in wanted:
+                content = full.get((level, number))
+                if content is None and width < WIDTH:
+                    unfinished = await connection.execute(_unfinished(level, number, width))
+                    content = b"".join(unfinished.scalars())
+                if content and len(content) >= width * HASH_BYTES:
+                    found[level, number, width] = content[: width * HASH_BYTES]
         return found
 
     async def entries(self, number: int, width: int) -> tuple[bytes, ...] | None:
@@ -214,6 +220,14 @@ class Ledger(Store):
 async def _size(connection: AsyncConnection) -> int:
     last = (await connection.execute(select(func.max(ledger_leaves.c.number)))).scalar()
     return 0 if last is None else last + 1
+
+
+def full_tiles(wanted: Sequence[tuple[int, int, int]]) -> Select[Any]:
+    """Those of the tiles that are full. One by one: SQLite would look up no `(level, number) IN (…)` by the key, and
+    read the table from end to end.
+    """
+    at = [and_(ledger_tiles.c.level == level, ledger_tiles.c.number == number) for level, number, _ in padded(wanted)]
+    return select(ledger_tiles).where(or_(*at))
 
 
 def _unfinished(level: int, number: int, width: int) -> Select[Any]:

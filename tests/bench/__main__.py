@@ -25,7 +25,7 @@ from delivery.worker.perform import READ
 from signing.keys import open_key_file
 from signing.links import link_id, make_token
 from tests import servers
-from tests.bench import engine, seal_speed
+from tests.bench import engine, ledger, seal_speed
 from tests.bench.filing import ID_NUMBER, TITLE, case_system, filings, over_nats
 from tests.bench.service import Service, machine, serving, settings_for
 from tests.signing import judges
@@ -41,6 +41,9 @@ class Counts:
     seals: int = 100
     pages: int = 300
     rounds: int = 20
+    leaves: tuple[int, ...] = (10_000, 1_000_000)
+    sequenced: int = 5000
+    inclusions: int = 100
 
 
 def row(what: str, figure: str, how: str) -> None:
@@ -56,6 +59,7 @@ def main(counts: Counts | None = None) -> None:
         deliveries_on_postgres(Path(folder) / "postgres", counts)
     seals(counts)
     law(counts)
+    the_ledger(counts)
 
 
 # --- submissions -----------------------------------------------------------------------------------------------------
@@ -196,6 +200,22 @@ def law(counts: Counts) -> None:
 
 def _spread(milliseconds: Sequence[float]) -> str:
     return f"mean {statistics.mean(milliseconds):.2f}, worst {max(milliseconds):.1f} ms"
+
+
+# --- the ledger ------------------------------------------------------------------------------------------------------
+
+
+def the_ledger(counts: Counts) -> None:
+    """`python -m tests.bench.ledger 10000000` does the same for ten million leaves, in some minutes."""
+    for size in counts.leaves:
+        with tempfile.TemporaryDirectory(prefix="songda-bench-") as folder:
+            asked = {"events": counts.sequenced, "folder": Path(folder)}
+            ours = asyncio.run(ledger.measure(size, proofs=counts.inclusions, **asked))
+            theirs = ledger.peer(size, proofs=max(1, counts.inclusions // 10), **asked)
+        how = f"{counts.sequenced} events into a log of {size}, SQLite, each batch on the disk"
+        row(f"ledger of {size}: events sequenced", f"{ours.append:.0f} /s", how)
+        how = f"median of {counts.inclusions}, each checked; pymerkle in the same run: {theirs.proof:.1f} ms"
+        row(f"ledger of {size}: proof of inclusion", f"{ours.proof:.1f} ms", how)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,9 @@ import pytest
 
 from tests.bench import __main__ as bench
 
-SMALL = bench.Counts(submissions=4, deliveries=3, warm_up=1, seals=2, pages=3, rounds=1)
+SMALL = bench.Counts(
+    submissions=4, deliveries=3, warm_up=1, seals=2, pages=3, rounds=1, leaves=(300,), sequenced=9, inclusions=5
+)
 
 
 def test_submissions_and_deliveries(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -35,4 +37,12 @@ def test_effects_and_periods(capsys: pytest.CaptureFixture[str]) -> None:
         "effects: v",
         "effects: v",
         "periods",
+    ]
+
+
+def test_the_ledger_beside_pymerkle(capsys: pytest.CaptureFixture[str]) -> None:
+    bench.the_ledger(SMALL)
+    assert [line[2:36].strip() for line in capsys.readouterr().out.splitlines()] == [
+        "ledger of 300: events sequenced",
+        "ledger of 300: proof of inclusion",
     ]

@@ -16,6 +16,7 @@ from delivery.journal.claims import first_due, first_reading, first_to_run_out, 
 from delivery.journal.encoding import micros
 from delivery.journal.engines import open_engines
 from delivery.journal.journal import Journal
+from delivery.journal.ledger import full_tiles
 from delivery.journal.receipts import to_read
 from delivery.journal.reports import still_open
 from tests.journal.world import LEASE, START, HandClock, filing
@@ -31,9 +32,10 @@ FILL = (
     "INSERT INTO sinks (sink, done_to) SELECT 'queue', max(position) - 10 FROM reports",
     "INSERT INTO raw_receipts (id, channel, received_at, sha256, body, meta, state) "
     "SELECT 'w' || i, 'smpp', 0, '', :empty, '{}', 'read' FROM numbers",
+    "INSERT INTO ledger_tiles (level, number, root, hashes) SELECT 0, i, :empty, :empty FROM numbers",
     "ANALYZE",
 )
-FROM_END_TO_END = re.compile(r"(Seq Scan on|^SCAN) (deliveries|reports|raw_receipts)\b(?!.*USING)")
+FROM_END_TO_END = re.compile(r"(Seq Scan on|^SCAN) (deliveries|reports|raw_receipts|ledger_tiles)\b(?!.*USING)")
 """How the engines say it, of the tables that grow. (A table of one row is read from end to end, and rightly.)"""
 QUERIES: dict[str, Executable] = {
     "take": take(START, START, 20, START + LEASE),
@@ -42,6 +44,7 @@ QUERIES: dict[str, Executable] = {
     "first reading": first_reading(),
     "to read": to_read(START, 100),
     "still open": still_open("queue").limit(100),
+    "tiles": full_tiles([(0, 7, 256), (1, 2, 9), (2, 0, 1)]),
 }
 
 
