@@ -30,7 +30,8 @@ def pdfsig(content: bytes, folder: Path) -> list[PdfsigVerdict]:
     file = folder / "judged.pdf"
     file.write_bytes(content)
     said = subprocess.run([program, file], capture_output=True, text=True, check=False).stdout
-    return [_verdict(part) for part in said.split("Signature #")[1:]]
+    parts = said.split("Signature #")[1:]
+    return [_verdict(part) for part in parts if "form field is not signed" not in part]
 
 
 def _verdict(text: str) -> PdfsigVerdict:
