@@ -12,7 +12,7 @@ from typing import Any
 
 from asn1crypto import core
 
-from signing.errors import SigningError
+from signing.errors import KeyFileUnreadable, SigningError
 from signing.national import sm2
 from signing.national.sm2 import SM2_WITH_SM3_OID
 from signing.signer import Signer
@@ -211,7 +211,11 @@ def _signed(fields: dict[str, Any], message: bytes, signer: Signer) -> dict[str,
 def _check(signed: Any, message: bytes, what: str) -> None:
     if signed["algorithm"].native != SM2_WITH_SM3_OID:
         raise SealWrong(f"{what} is not made with SM2 and SM3")
-    if not sm2.verify(sm2.point_of(signed["cert"].native), message, signed["signature"].native):
+    try:
+        point = sm2.point_of(signed["cert"].native)
+    except KeyFileUnreadable as error:
+        raise SealWrong(f"{what} comes with no certificate on the SM2 curve") from error
+    if not sm2.verify(point, message, signed["signature"].native):
         raise SealWrong(f"{what} does not fit")
 
 
