@@ -69,8 +69,16 @@ class SealPool:
     Any method raises what the function of its name raises, and SignerLost when its process died twice over one task.
     """
 
-    def __init__(self, courts: Courts, *, processes: int, limits: pdf.Limits | None = None) -> None:
-        self._courts = courts
+    def __init__(
+        self,
+        courts: Courts,
+        *,
+        processes: int,
+        limits: pdf.Limits | None = None,
+        first: Callable[[], None] | None = None,
+    ) -> None:
+        """`first` is what each process does before it loads seals (its logs, say); it travels by its name."""
+        self._courts, self._first = courts, first
         self._processes = processes
         self._limits = limits or pdf.Limits()
         self._executor = self._start()
@@ -128,7 +136,7 @@ class SealPool:
             return ThreadPoolExecutor(1, thread_name_prefix="seal")
         # Spawned, not forked: a fork would copy the parent's threads' locks and open database connections.
         context = multiprocessing.get_context("spawn")
-        return ProcessPoolExecutor(self._processes, context, initializer=_begin, initargs=(seals,))
+        return ProcessPoolExecutor(self._processes, context, initializer=_begin, initargs=(seals, self._first))
 
     async def _run(self, task: Callable[Given, Answer], *given: Given.args, **named: Given.kwargs) -> Answer:
         """Run `task` in the pool, and once more in a new one if it broke: a neighbour's document may be to blame."""
@@ -172,12 +180,14 @@ def _loaded(name: str) -> pdf.Seal:
     return _seals[name]
 
 
-def _begin(seals: Mapping[str, SealKeys]) -> None:
+def _begin(seals: Mapping[str, SealKeys], first: Callable[[], None] | None) -> None:
     """Start of a worker process: end with the parent, leave Ctrl-C to it, stay within bounds, load the seals."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     keep_memory_private()
     resource.setrlimit(resource.RLIMIT_AS, (LARGEST_PROCESS, LARGEST_PROCESS))
+    if first:
+        first()
     _load(seals)
 
 

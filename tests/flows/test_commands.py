@@ -20,7 +20,20 @@ from tests.servers import PROJECT
 
 CASE = PROJECT / "config" / "demo" / "case.json"
 PAPERS = ("--document", f"d1={CASE.with_name('summons.pdf')}", "--document", f"d2={CASE.with_name('complaint.pdf')}")
-COMMANDS = ("demo", "serve", "work", "submit", "show", "route", "effect", "period", "migrate", "check-config")
+COMMANDS = (
+    "demo",
+    "serve",
+    "work",
+    "submit",
+    "show",
+    "route",
+    "effect",
+    "period",
+    "migrate",
+    "check-config",
+    "keys",
+    "verify",
+)
 
 
 @dataclass(frozen=True)
