@@ -19,7 +19,7 @@ from adapters.ems import EmsChannel
 from adapters.nats import NatsCaseSystem, NatsSettings
 from adapters.simulated import parse_script
 from adapters.webhook import WebhookCaseSystem, WebhookTarget
-from delivery import first_accounts, keyring, ledger_keys, nats_server
+from delivery import first_accounts, keyring, ledger_keys, logs, nats_server
 from delivery.authorities import timestamping_of
 from delivery.channels import channels_of
 from delivery.clock import RehearsalClock, SystemClock
