@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from multiprocessing.connection import wait
 from typing import ParamSpec, TypeVar
@@ -100,9 +100,19 @@ class SealPool:
         """
         return self._counted(await self._run(_seal, self._name(court, at), content, at, reason, location))
 
-    async def proof(self, court: str, content: proof.ProofContent, at: datetime, reason: str, location: str) -> bytes:
-        """The rendered proof, sealed by `court` in the same visit."""
-        return self._counted(await self._run(_proof, self._name(court, at), content, at, reason, location))
+    async def proof(
+        self,
+        court: str,
+        content: proof.ProofContent,
+        at: datetime,
+        reason: str,
+        location: str,
+        *,
+        to_be_stamped: bool = False,
+    ) -> bytes:
+        """The rendered proof, sealed by `court` in the same visit, with room for a timestamp where one will follow."""
+        name = self._name(court, at)
+        return self._counted(await self._run(_proof, name, content, at, reason, location, to_be_stamped=to_be_stamped))
 
     def _name(self, court: str, at: datetime) -> str:
         keys = next((keys for keys in self._courts[court] if keys.fits(at)), None)
@@ -214,5 +224,10 @@ def _seal(name: str, content: bytes, at: datetime, reason: str, location: str) -
     return pdf.sealed(content, _loaded(name), at=at, reason=reason, location=location)
 
 
-def _proof(name: str, content: proof.ProofContent, at: datetime, reason: str, location: str) -> pdf.Sealed:
-    return _seal(name, proof.render_proof(content), at, reason, location)
+def _proof(
+    name: str, content: proof.ProofContent, at: datetime, reason: str, location: str, *, to_be_stamped: bool
+) -> pdf.Sealed:
+    seal = _loaded(name)
+    if to_be_stamped:
+        seal = replace(seal, room=seal.signer.room(pdf.TOKEN_ROOM))
+    return pdf.sealed(proof.render_proof(content), seal, at=at, reason=reason, location=location)
