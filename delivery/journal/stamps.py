@@ -18,6 +18,11 @@ CHECKPOINT = "checkpoint"
 PROOF = "proof"
 """A proof of service whose seal carries no timestamp: the subject is the SHA-256 of the file, as the imprint is."""
 
+SEAL = "seal"
+"""The timestamp inside the seal of a proof (PAdES B-T): the subject is the SHA-256 of the stamped file, the imprint
+that of the signature's value.
+"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:

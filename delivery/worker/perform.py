@@ -12,11 +12,13 @@ import hashlib
 from collections.abc import Awaitable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Protocol
 from weakref import WeakValueDictionary
 
 from delivery.core import events
 from delivery.core.decide import Cancel, Inquire, Prove, Seal, Send
+from delivery.core.evidence import RulebookUsed, evidence_of, raw_ids
 from delivery.core.model import Attempt, Delivery, Document
 from delivery.core.ports import Answer, Channel, Clock, Consignment, Enclosure, Later, Refused, Taken, Unknown
 from delivery.core.progress import REMINDER
@@ -26,6 +28,7 @@ from delivery.core.trusted_time import proofs_wait
 from delivery.journal.documents import Documents
 from delivery.journal.journal import Journal
 from delivery.journal.links import Link
+from delivery.worker.evidencing import evidence_node
 from delivery.worker.proving import NO_TIMESTAMP, made_up_for, proof_content, stamped_by
 from delivery.worker.stamping import Stamping
 from signing import links
@@ -60,6 +63,8 @@ class Bench:
     link_key: bytes
     base_url: str
     rehearsal: bool = False
+    rulebook_files: tuple[tuple[str, str], ...] = ()
+    """Name and SHA-256 of each file of the rulebook, which the evidence names."""
     stamping: Stamping | None = None
     """None where no timestamp authority is set."""
     sealing: MutableMapping[tuple[str, str], asyncio.Lock] = field(default_factory=WeakValueDictionary)
@@ -272,37 +277,66 @@ async def prove(bench: Bench, delivery: Delivery, step: Prove) -> events.ProofIs
     number. Raises ProofWaits.
     """
     history, now = await bench.journal.load(delivery.id), bench.clock.now()
-    court, rulebook = bench.courts[delivery.court], f"{bench.book.name} {bench.book.version}"
+    since = await bench.stamping.missing_since() if bench.stamping else None
+    if proofs_wait(since, now):
+        raise ProofWaits(now + LOOK_AGAIN)
     content = certificate(
         delivery,
-        court_name=court.name_zh,
+        court_name=bench.courts[delivery.court].name_zh,
         now=now,
         known=known_from(history),
-        rulebook=rulebook,
+        rulebook=f"{bench.book.name} {bench.book.version}",
         zone=bench.book.zone,
     )
-    digest = await _sealed_proof(bench, delivery.court, content)
-    replaces = delivery.proofs[-1][1] if delivery.proofs else None
-    return events.ProofIssued(at=now, number=certificate_number(delivery), sha256=digest, replaces=replaces)
+    evidence = await _sealed_evidence(bench, delivery, history, content)
+    digest = await _sealed_proof(bench, delivery.court, content, evidence, since)
+    return events.ProofIssued(
+        at=now,
+        number=certificate_number(delivery),
+        sha256=digest,
+        replaces=delivery.proofs[-1][1] if delivery.proofs else None,
+        evidence=await bench.documents.put(evidence),
+    )
 
 
-async def _sealed_proof(bench: Bench, court: str, content: Certificate) -> str:
-    """The digest of the kept file. Without an authority that answers it says so, and is stamped when one does."""
+async def _sealed_evidence(
+    bench: Bench, delivery: Delivery, history: Sequence[events.Recorded], content: Certificate
+) -> bytes:
+    raw = await bench.journal.raw_rows(raw_ids(history))
+    evidence = evidence_of(
+        delivery,
+        history,
+        content,
+        known=known_from(history),
+        rulebook=RulebookUsed(name=bench.book.name, version=bench.book.version, files=bench.rulebook_files),
+        raw_digests={row.id: hashlib.sha256(row.receipt.body).hexdigest() for row in raw},
+        zone=bench.book.zone,
+        rehearsal=bench.rehearsal,
+    )
+    return await bench.seals.evidence(delivery.court, evidence_node(evidence), content.issued_at)
+
+
+async def _sealed_proof(bench: Bench, court: str, content: Certificate, evidence: bytes, since: datetime | None) -> str:
+    """The digest of the kept file. Without an authority that answers (`since`) it says so, and is stamped when one
+    does.
+    """
+    draw = partial(_drawn_proof, bench, court, content, evidence)
     if bench.stamping is None:
-        return await _kept_proof(bench, court, content, NO_TIMESTAMP)
-    since = await bench.stamping.missing_since()
-    if proofs_wait(since, content.issued_at):
-        raise ProofWaits(content.issued_at + LOOK_AGAIN)
+        return await bench.documents.put(await draw(NO_TIMESTAMP))
     names = bench.stamping.names()
     if since is None and names:
-        digest = await _kept_proof(bench, court, content, stamped_by(names))
-        if await bench.stamping.stamp_proof(digest):
-            return digest
-    digest = await _kept_proof(bench, court, content, made_up_for(since or content.issued_at, bench.book.zone))
+        sealed = await draw(stamped_by(names), to_be_stamped=True)
+        if stamped := await bench.stamping.stamped(sealed):
+            return await bench.documents.put(stamped)
+    missing = made_up_for(since or content.issued_at, bench.book.zone)
+    digest = await bench.documents.put(await draw(missing))
     await bench.stamping.make_up_for(digest)
     return digest
 
 
-async def _kept_proof(bench: Bench, court: str, content: Certificate, timestamp: Line) -> str:
+async def _drawn_proof(
+    bench: Bench, court: str, content: Certificate, evidence: bytes, timestamp: Line, *, to_be_stamped: bool = False
+) -> bytes:
     drawn, name = proof_content(content, rehearsal=bench.rehearsal, timestamp=timestamp), bench.courts[court].name_zh
-    return await bench.documents.put(await bench.seals.proof(court, drawn, content.issued_at, "送达证明", name))
+    at, reason = content.issued_at, "送达证明"
+    return await bench.seals.proof(court, drawn, at, reason, name, evidence=evidence, to_be_stamped=to_be_stamped)

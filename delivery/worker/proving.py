@@ -17,11 +17,11 @@ RETURN = Line("送达回证", "Proof of Service")
 
 
 def stamped_by(authorities: Sequence[str]) -> Line:
-    """That one of them stamps the sealed file. Which one and when, its token says: no file can say that of itself."""
+    """That one of them stamps the seal. Which one and when, its token says: no page can say that of its own seal."""
     zh, en = "、".join(authorities), " or ".join(authorities)
     return Line(
-        f"时间戳：本文件由{zh}加盖（RFC 3161），时间见随附的时间戳。",
-        f"Timestamp: this file is stamped by {en} (RFC 3161); the time stands in the token that goes with it.",
+        f"时间戳：由{zh}加盖于本文件的印章签名（RFC 3161），时间见签名。",
+        f"Timestamp: {en} stamps the signature of this seal (RFC 3161); the signature tells the time.",
     )
 
 

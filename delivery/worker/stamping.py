@@ -15,8 +15,9 @@ import structlog
 from delivery.core.ports import Clock, Timestamper
 from delivery.core.trusted_time import gap, to_be_told
 from delivery.journal.journal import Journal
-from delivery.journal.stamps import CHECKPOINT, PROOF
+from delivery.journal.stamps import CHECKPOINT, PROOF, SEAL
 from signing import timestamp
+from signing.pdf import timestamp_imprint, with_timestamp
 
 BATCH = 100
 ANCHOR_EVERY = timedelta(minutes=10)
@@ -63,15 +64,17 @@ class Stamping:
         self._failures = 0
         return True
 
-    async def stamp_proof(self, sha256: str) -> bool:
-        """A token over a sealed proof, by the SHA-256 (hex) of its file; False when no authority gave one."""
-        imprint = bytes.fromhex(sha256)
+    async def stamped(self, sealed: bytes) -> bytes | None:
+        """The sealed proof with a timestamp in its seal (PAdES B-T); None when no authority gave one."""
+        imprint = timestamp_imprint(sealed)
         token = await self._token(imprint)
         if token is None:
-            return False
-        await self._journal.want_stamp(PROOF, sha256, imprint)
-        await self._keep(PROOF, sha256, token)
-        return True
+            return None
+        content = with_timestamp(sealed, token.der)
+        subject = hashlib.sha256(content).hexdigest()
+        await self._journal.want_stamp(SEAL, subject, imprint)
+        await self._keep(SEAL, subject, token)
+        return content
 
     async def make_up_for(self, sha256: str) -> None:
         """A proof that was sealed while no authority answered: its token comes later."""

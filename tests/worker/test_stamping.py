@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -10,16 +11,18 @@ from datetime import timedelta
 from pathlib import Path
 
 import structlog
+from pyhanko.pdf_utils.reader import PdfFileReader
 
 from adapters.counterparts.tsa import TsaCounterpart, make_keys
 from adapters.http import HttpClient
 from adapters.timestamping import Authority, Timestamping
 from delivery.core.trusted_time import proofs_wait, to_be_told
 from delivery.journal.ledger import CheckpointRow
-from delivery.journal.stamps import CHECKPOINT, PROOF
+from delivery.journal.stamps import CHECKPOINT, PROOF, SEAL
 from delivery.worker.stamping import ANCHOR_EVERY, Stamping
 from signing import timestamp
 from signing.pages import text_of
+from signing.pdf import timestamp_imprint
 from signing.pool import SealKeys
 from tests import stage as stages
 from tests.signing.authorities import der
@@ -61,12 +64,15 @@ async def test_a_proof_is_stamped_and_says_by_whom(database_url: str, tmp_path: 
     async with stamped_stage(database_url, tmp_path) as (played, stamping, there):
         delivery = await concluded(played)
         digest = (await played.delivery(delivery)).proofs[-1][1]
-        kept = await played.journal.stamp_of(PROOF, digest)
+        kept, content = await played.journal.stamp_of(SEAL, digest), await played.files.get(digest)
         assert kept is not None
-        assert (kept.authority, kept.imprint.hex()) == ("甲", digest)
-        token = timestamp.check(kept.token, imprint=bytes.fromhex(digest), trust=[der(there._keys.root)])
+        assert (kept.authority, kept.imprint) == ("甲", timestamp_imprint(content))
+        token = timestamp.check(kept.token, imprint=kept.imprint, trust=[der(there._keys.root)])
         assert token.at == kept.stamped_at
-        assert "本文件由甲加盖" in await proof_text(played, delivery)
+        (attribute,) = PdfFileReader(io.BytesIO(content)).embedded_signatures[-1].signer_info["unsigned_attrs"]
+        assert attribute["type"].native == "signature_time_stamp_token"
+        assert attribute["values"][0].dump() == kept.token
+        assert "由甲加盖于本文件的印章签名" in await proof_text(played, delivery)
         assert await stamping.missing_since() is None
 
 
@@ -106,7 +112,7 @@ async def test_after_four_hours_proofs_wait_and_go_on_by_themselves(database_url
         there.away = False
         assert await stamping.catch_up()
         await played.play(timedelta(hours=1))
-        assert "本文件由甲加盖" in await proof_text(played, late)
+        assert "由甲加盖于本文件的印章签名" in await proof_text(played, late)
 
 
 async def test_an_hour_is_told(sqlite_url: str, tmp_path: Path) -> None:
