@@ -21,6 +21,7 @@ from tests.core.world import book
 from tests.servers import PROJECT
 from tests.web.papers import PICTURE
 from tests.web.stage import COURTS, CREDIT_CODE, LAST6, PASSWORD, Stage, company, open_stage, person
+from tests.web.test_keys_page import enter
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")  # one browser for all of them
 
@@ -133,9 +134,9 @@ async def _identify(page: Page, link: str, last6: str) -> None:
     await page.wait_for_url("**/documents")
 
 
-async def _sign_in(page: Page, base_url: str = "") -> None:
+async def _sign_in(page: Page, base_url: str = "", name: str = "clerk") -> None:
     await page.goto(f"{base_url}/console/")
-    await page.fill("#name", "clerk")
+    await page.fill("#name", name)
     await page.fill("#password", PASSWORD)
     await page.click("form[action$=sign-in] button")
     await page.wait_for_url("**/console/")
@@ -242,6 +243,21 @@ async def test_receipts_without_a_delivery(tmp_path: Path, page: Page, shoot: Sh
         await shoot(page, "console-receipts")
         await page.click("table .button >> nth=0")
         await shoot(page, "console-receipt")
+
+
+async def test_two_people_enable_a_key(tmp_path: Path, page: Page, shoot: Shoot) -> None:
+    async with open_stage(tmp_path, {"632801": COURTS["632801"]}) as alone:
+        await enter(alone)
+        for who in ("clerk", "judge"):
+            await _sign_in(page, alone.base_url, who)
+            await page.click("nav a[href$=keys]")
+            await shoot(page, f"console-keys-{who}")
+            await page.fill("[id^=enable]", "已与书面指纹逐字核对")
+            await page.click("form[action$=enable] button")
+            await page.wait_for_url("**/console/keys")
+            await shoot(page, f"console-keys-{who}-enabled")
+            await page.context.clear_cookies()
+        assert alone.clock.now() >= (await alone.journal.keys())[0].acts[-1].at
 
 
 async def test_a_clerk_decides(stage: Stage, page: Page, shoot: Shoot) -> None:
