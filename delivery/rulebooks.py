@@ -7,6 +7,7 @@ festival days in `calendars/<name>/local/<court>.toml`, and the outages of its s
 
 from __future__ import annotations
 
+import hashlib
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -71,6 +72,12 @@ def installed_rulebook(config: Path, name: str, courts: Iterable[str]) -> Rulebo
     of_their_own = {file.stem for file in (*config.glob("calendars/*/local/*.toml"), *config.glob("outages/*.toml"))}
     at_courts = {court: rulebook_of(config, name, court) for court in courts if court in of_their_own}
     return replace(rulebook_of(config, name), courts=at_courts)
+
+
+def file_digests(config: Path, name: str) -> tuple[tuple[str, str], ...]:
+    """Name and SHA-256 (lower-case hex) of each file of a rulebook, sorted: what evidence and packs name it by."""
+    files = sorted((config / "rules" / name).glob("*.toml"))
+    return tuple((file.name, hashlib.sha256(file.read_bytes()).hexdigest()) for file in files)
 
 
 def outages_of(config: Path, court: str | None) -> tuple[Outage, ...]:

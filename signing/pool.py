@@ -8,6 +8,7 @@ waits.
 from __future__ import annotations
 
 import asyncio
+import functools
 import hashlib
 import multiprocessing
 import os
@@ -26,8 +27,11 @@ from typing import ParamSpec, TypeVar
 
 from signing import inspection, pages, pdf, proof
 from signing.errors import NoSealEnabled, SignerLost, SigningError
+from signing.evidence import Node, sealed_evidence
 from signing.file_signer import Recipe
+from signing.pack import PackContent, sealed_pack
 from signing.secrecy import keep_memory_private
+from signing.signer import Signer
 
 Given = ParamSpec("Given")
 Answer = TypeVar("Answer")
@@ -108,11 +112,22 @@ class SealPool:
         reason: str,
         location: str,
         *,
+        evidence: bytes = b"",
         to_be_stamped: bool = False,
     ) -> bytes:
-        """The rendered proof, sealed by `court` in the same visit, with room for a timestamp where one will follow."""
-        name = self._name(court, at)
-        return self._counted(await self._run(_proof, name, content, at, reason, location, to_be_stamped=to_be_stamped))
+        """The rendered proof with its evidence inside, sealed by `court` in the same visit, with room for a timestamp
+        where one will follow.
+        """
+        task = functools.partial(_proof, evidence=evidence, to_be_stamped=to_be_stamped)
+        return self._counted(await self._run(task, self._name(court, at), content, at, reason, location))
+
+    async def evidence(self, court: str, content: Node, at: datetime) -> bytes:
+        """`signing.evidence.sealed_evidence` by `court`."""
+        return await self._run(_evidence, self._name(court, at), content, at)
+
+    async def pack(self, court: str, content: PackContent, at: datetime) -> bytes:
+        """`signing.pack.sealed_pack` by `court`."""
+        return await self._run(_pack, self._name(court, at), content, at)
 
     def _name(self, court: str, at: datetime) -> str:
         keys = next((keys for keys in self._courts[court] if keys.fits(at)), None)
@@ -165,6 +180,7 @@ class SealPool:
 
 
 _known: dict[str, SealKeys] = {}
+_signers: dict[str, Signer] = {}
 _seals: dict[str, pdf.Seal] = {}
 """The seals of this process, by court and certificate: two pools in one process never take each other's."""
 
@@ -186,8 +202,14 @@ def _load(seals: Mapping[str, SealKeys]) -> None:
 def _loaded(name: str) -> pdf.Seal:
     if name not in _seals:
         keys = _known[name]
-        _seals[name] = pdf.seal_of(keys.signer(), keys.court_name, keys.label)
+        _seals[name] = pdf.seal_of(_signer(name), keys.court_name, keys.label)
     return _seals[name]
+
+
+def _signer(name: str) -> Signer:
+    if name not in _signers:
+        _signers[name] = _known[name].signer()
+    return _signers[name]
 
 
 def _begin(seals: Mapping[str, SealKeys], first: Callable[[], None] | None) -> None:
@@ -225,9 +247,24 @@ def _seal(name: str, content: bytes, at: datetime, reason: str, location: str) -
 
 
 def _proof(
-    name: str, content: proof.ProofContent, at: datetime, reason: str, location: str, *, to_be_stamped: bool
+    name: str,
+    content: proof.ProofContent,
+    at: datetime,
+    reason: str,
+    location: str,
+    *,
+    evidence: bytes,
+    to_be_stamped: bool,
 ) -> pdf.Sealed:
     seal = _loaded(name)
     if to_be_stamped:
         seal = replace(seal, room=seal.signer.room(pdf.TOKEN_ROOM))
-    return pdf.sealed(proof.render_proof(content), seal, at=at, reason=reason, location=location)
+    return pdf.sealed(proof.render_proof(content, evidence), seal, at=at, reason=reason, location=location)
+
+
+def _evidence(name: str, content: Node, at: datetime) -> bytes:
+    return sealed_evidence(content, _signer(name), at=at)
+
+
+def _pack(name: str, content: PackContent, at: datetime) -> bytes:
+    return sealed_pack(content, _signer(name), at=at)

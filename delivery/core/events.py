@@ -230,11 +230,14 @@ class Concluded(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProofIssued(Event):
-    """`sha256` of the sealed certificate; `replaces` is the digest of the one it supersedes."""
+    """`sha256` of the sealed certificate; `replaces` is the digest of the one it supersedes. `evidence`: of the sealed
+    evidence that lies inside it and beside it; None for proofs from before there was any.
+    """
 
     number: str
     sha256: str
     replaces: str | None = None
+    evidence: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

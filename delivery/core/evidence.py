@@ -215,6 +215,12 @@ def evidence_of(
     )
 
 
+def raw_ids(history: Iterable[Recorded]) -> tuple[str, ...]:
+    """The providers' messages that became events of this history, in its order."""
+    told = (row.event.receipt.raw for row in history if isinstance(row.event, events.ReceiptReceived))
+    return tuple(dict.fromkeys(raw for raw in told if raw))
+
+
 def erds_uri(event: Event) -> str:
     """The event's name: of EN 319 522-1 where it has one, else ours, which begins with `urn:songda:event:`."""
     match event:

@@ -122,6 +122,14 @@ class Receipts(Store):
             raise KeyError(receipt_id)
         return _raw_row(row)
 
+    async def raw_rows(self, ids: Sequence[str]) -> list[RawRow]:
+        """Those of these receipts that there are, in the order in which they came."""
+        if not ids:
+            return []
+        here = raw_receipts.c.id.in_(padded(ids))
+        rows = await self._rows(select(raw_receipts).where(here).order_by(raw_receipts.c.position))
+        return [_raw_row(row) for row in rows]
+
     async def unmatched_count(self) -> int:
         """How many a clerk has to look at."""
         count: int = await self._scalar(select(func.count()).where(raw_receipts.c.state.in_(_UNMATCHED)))

@@ -1,0 +1,106 @@
+"""The proof pack of a delivery, put together from what is kept: nothing in it is made anew but the seal around it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from delivery.core import events
+from delivery.core.events import Recorded
+from delivery.core.evidence import raw_ids
+from delivery.core.model import Delivery
+from delivery.core.ports import Clock
+from delivery.journal.documents import Documents
+from delivery.journal.journal import Journal
+from delivery.journal.receipts import RawRow
+from delivery.journal.stamps import CHECKPOINT, PROOF
+from delivery.worker.sequencing import canonical_row, inclusion
+from signing.pack import LedgerEvent, LedgerPart, PackContent, RawMessage, Stamp
+from signing.pool import SealPool
+
+
+class NoPack(Exception):
+    """There is no pack of this delivery, with the reason for a person."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Packing:
+    """`log_key`: the vkey line of the ledger."""
+
+    journal: Journal
+    documents: Documents
+    seals: SealPool = field(repr=False)
+    clock: Clock
+    log_key: str
+
+    async def pack(self, delivery: Delivery) -> bytes:
+        """The sealed container. Raises NoPack while there is no current proof with evidence; KeyError and
+        DocumentBroken when a kept part is missing or changed.
+        """
+        history = await self.journal.load(delivery.id)
+        issued = issued_proof(delivery, history)
+        content = PackContent(
+            documents=await self._sealed_documents(delivery),
+            proof=await self.documents.get(issued.sha256),
+            evidence=await self.documents.get(issued.evidence or ""),
+            receipts=await self._receipts(history),
+            ledger=(ledger := await self._ledger(delivery)),
+            timestamps=await self._timestamps(issued, ledger),
+        )
+        return await self.seals.pack(delivery.court, content, self.clock.now())
+
+    async def _sealed_documents(self, delivery: Delivery) -> tuple[tuple[str, bytes], ...]:
+        return tuple([(document, await self.documents.get(digest)) for document, digest in delivery.sealed])
+
+    async def _receipts(self, history: Sequence[Recorded]) -> tuple[RawMessage, ...]:
+        became = {
+            row.event.receipt.raw: row.seq for row in reversed(history) if isinstance(row.event, events.ReceiptReceived)
+        }
+        rows = await self.journal.raw_rows(raw_ids(history))
+        return tuple(_message(row, became.get(row.id)) for row in rows)
+
+    async def _ledger(self, delivery: Delivery) -> LedgerPart | None:
+        """What the newest checkpoint covers. An event whose salt was erased can no longer be shown to be its leaf."""
+        checkpoint = await self.journal.checkpoint()
+        if checkpoint is None:
+            return None
+        size = int(checkpoint.split(b"\n")[1])
+        leaves = await self.journal.leaves_of(delivery.id)
+        found = [
+            LedgerEvent(index, salt, canonical_row(row).decode(), await inclusion(self.journal, index, size))
+            for index, salt, row in leaves
+            if index < size and salt is not None
+        ]
+        return LedgerPart(checkpoint, self.log_key, tuple(found))
+
+    async def _timestamps(self, issued: events.ProofIssued, ledger: LedgerPart | None) -> tuple[Stamp, ...]:
+        """Tokens that stand beside what they cover; one inside the proof's seal needs no copy."""
+        found = []
+        if stamp := await self.journal.stamp_of(PROOF, issued.sha256):
+            found.append(Stamp("proof.pdf", stamp.token))
+        if ledger and (anchor := await self._anchor(ledger.checkpoint)):
+            found.append(anchor)
+        return tuple(found)
+
+    async def _anchor(self, checkpoint: bytes) -> Stamp | None:
+        """Only where it covers the very bytes: a witness may have signed below them since."""
+        stamp = await self.journal.stamp_of(CHECKPOINT, checkpoint.split(b"\n")[1].decode())
+        if stamp is None or stamp.imprint != hashlib.sha256(checkpoint).digest():
+            return None
+        return Stamp("ledger/checkpoint", stamp.token)
+
+
+def issued_proof(delivery: Delivery, history: Sequence[Recorded]) -> events.ProofIssued:
+    """The current proof, with evidence. Raises NoPack."""
+    told = [row.event for row in history if isinstance(row.event, events.ProofIssued)]
+    if not (told and delivery.proof_is_current):
+        raise NoPack("There is no current proof of this delivery yet.")
+    if told[-1].evidence is None:
+        raise NoPack("The proof of this delivery is from before packs were made, and has no evidence beside it.")
+    return told[-1]
+
+
+def _message(row: RawRow, event: int | None) -> RawMessage:
+    raw = row.receipt
+    return RawMessage(row.id, raw.channel, raw.received_at, raw.body, raw.meta, event)
