@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from adapters.simulated import parse_script
-from delivery import channel_settings, keyring, ledger_keys, rulebooks
+from delivery import authorities, channel_settings, keyring, ledger_keys, rulebooks
 from delivery.core.rulebook import RulebookBroken
 from delivery.core.tables import TablesBroken
 from delivery.settings import Settings, SettingsWrong, read
@@ -23,6 +23,7 @@ def checked(path: Path) -> Settings:
         *ledger_keys.faults(settings),
         *_channels(settings),
         *_counterparts(settings),
+        *authorities.faults(settings),
         *_rules(settings),
         *_periods(settings),
     ]
@@ -56,6 +57,8 @@ def _known(adapter: str) -> dict[str, object]:
 
 def _counterparts(settings: Settings) -> Iterator[str]:
     for word, table in settings.counterparts.items():
+        if word == authorities.COUNTERPART:
+            continue
         adapter = settings.channels.get(word, {}).get("adapter")
         if adapter not in channel_settings.KINDS:
             known = ", ".join(channel_settings.KINDS)

@@ -19,12 +19,10 @@ from adapters.counterparts.smtp import SmtpCounterpart
 from adapters.counterparts.tsa import TsaCounterpart, make_keys
 from adapters.simulated import Script, parse_script
 from delivery import keyring
+from delivery.authorities import COUNTERPART
 from delivery.clock import RehearsalClock
 from delivery.core.ports import Clock
 from delivery.settings import Settings, SettingsWrong
-
-TIMESTAMPS = "timestamps"
-"""The counterpart that is no channel's: it answers as the first timestamp authority."""
 
 STEADY = 3
 """So many looks in a row must find nothing in hand before the clock jumps."""
@@ -58,7 +56,7 @@ class Counterparts:
             self.by_word[word] = self._made(word, table)
 
     def _made(self, word: str, table: Mapping[str, str]) -> Counterpart:
-        if word == TIMESTAMPS:
+        if word == COUNTERPART:
             names = [authority.name for authority in self._settings.timestamps]
             return TsaCounterpart(clock=self._clock, keys=make_keys(names[0] if names else word, self._clock.now()))
         scripts = _scripts(f"/counterparts/{word}", table)

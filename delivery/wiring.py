@@ -20,7 +20,7 @@ from adapters.nats import NatsCaseSystem, NatsSettings
 from adapters.simulated import parse_script
 from adapters.webhook import WebhookCaseSystem, WebhookTarget
 from delivery import first_accounts, keyring, ledger_keys, logs, nats_server
-from delivery.authorities import timestamping_of
+from delivery.authorities import COUNTERPART, timestamping_of
 from delivery.channels import channels_of
 from delivery.clock import RehearsalClock, SystemClock
 from delivery.core.ports import Callback, CaseSystem, Channel, Clock
@@ -30,7 +30,7 @@ from delivery.intake import Intake, IntakeLimits
 from delivery.journal.documents import Documents, open_documents
 from delivery.journal.journal import Journal
 from delivery.keys import Watch
-from delivery.rehearsal import TIMESTAMPS, Conductor, Counterparts
+from delivery.rehearsal import Conductor, Counterparts
 from delivery.settings import Settings
 from delivery.web import console, recipient
 from delivery.web.app import make_app, make_runner
@@ -283,7 +283,7 @@ async def _stamping(
     settings: Settings, clock: Clock, journal: Journal, counterparts: Counterparts | None, stack: AsyncExitStack
 ) -> Stamping | None:
     """Also writes what a rehearsal's verifier trusts (`timestamps.pem`) beside the seal's certificate."""
-    counterpart = counterparts.endpoints(TIMESTAMPS) if counterparts else {}
+    counterpart = counterparts.endpoints(COUNTERPART) if counterparts else {}
     timestamping = timestamping_of(settings, clock, counterpart)
     if timestamping is None:
         return None
