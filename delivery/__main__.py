@@ -71,6 +71,12 @@ def _show(given: argparse.Namespace) -> int:
     return showing.show(_config(given), given.delivery, as_json=given.json)
 
 
+def _export(given: argparse.Namespace) -> int:
+    from delivery import exporting
+
+    return exporting.export(_config(given), given.delivery, given.output)
+
+
 def _route(given: argparse.Namespace) -> int:
     from delivery import commands
 
@@ -129,6 +135,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_work(commands)
     _add_submit(commands)
     _add_show(commands)
+    _add_export(commands)
     _add_route(commands)
     _add_effect(commands)
     _add_period(commands)
@@ -227,6 +234,20 @@ def _add_show(commands: Commands) -> None:
     command.add_argument("--json", action="store_true", help="one JSON object: delivery, events, effect")
 
 
+def _add_export(commands: Commands) -> None:
+    command = _command(
+        commands,
+        "export",
+        _export,
+        "The proof pack of one delivery: one file (ASiC-E) with all that is needed to check the proof offline, years "
+        "later. It holds personal data. Exit status 1 when there is none yet, 2 when something has to be mended.",
+        "  songda export 01k58n3w5d9m1q7x0c2v4b6t8z -o pack.asice",
+    )
+    command.add_argument("delivery", metavar="DELIVERY", help="its id, as in the answer to a submission and in reports")
+    command.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="where to write the pack")
+    _takes_config(command)
+
+
 def _add_route(commands: Commands) -> None:
     command = _command(
         commands,
@@ -292,8 +313,8 @@ def _add_verify(commands: Commands) -> None:
         _verify,
         "Checks sealed documents, proofs of service and proof packs: offline, without a database, in numbered steps "
         "that docs/verifying.md tells how to do by hand. Takes other people's sealed PDFs too. No name in a file is "
-        "believed: give the certificates that you trust. Exit status 0 valid, 1 invalid, 2 cannot tell (no trust given, or a "
-        "file cannot be read).",
+        "believed: give the certificates that you trust. Exit status 0 valid, 1 invalid, 2 cannot tell (no trust given, "
+        "or a file cannot be read).",
         "  songda verify proof.pdf --trust songda-data/demo/seal.pem\n"
         "  songda verify pack.asice --trust seal.pem --trust authority.pem --checkpoint checkpoint.txt",
     )

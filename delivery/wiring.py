@@ -31,6 +31,7 @@ from delivery.journal.documents import Documents, open_documents
 from delivery.journal.journal import Journal
 from delivery.keys import Watch
 from delivery.rehearsal import Conductor, Counterparts
+from delivery.rulebooks import file_digests
 from delivery.settings import Settings
 from delivery.web import console, recipient
 from delivery.web.app import make_app, make_runner
@@ -39,6 +40,7 @@ from delivery.web.site import Site
 from delivery.worker import tracking
 from delivery.worker.loop import Worker
 from delivery.worker.outages import through_outages
+from delivery.worker.packing import Packing
 from delivery.worker.perform import Bench
 from delivery.worker.receiving import Receiving
 from delivery.worker.reporting import Reporting
@@ -122,6 +124,7 @@ async def build(
             base_url=settings.base_url,
             rehearsal=settings.rehearsal,
             stamping=stamping,
+            rulebook_files=file_digests(settings.path.parent, settings.rulebook),
         )
         worker = Worker(bench, slots=settings.slots)
         sequencing = Sequencing(journal=journal, clock=clock, key=log_key.key, sign=log_key.sign)
@@ -138,7 +141,8 @@ async def build(
             limits=IntakeLimits(document=settings.max_document_bytes),
         )
         requests = OpenRequests()
-        app = _app(settings, bench, intake, keys.link_keys, callbacks)
+        packing = Packing(journal=journal, documents=documents, seals=seals, clock=clock, log_key=str(log_key.key))
+        app = _app(settings, bench, intake, keys.link_keys, callbacks, packing)
         app.middlewares.append(requests.middleware)
         if settings.self_made:
             await first_accounts.make(settings, journal)
@@ -335,6 +339,7 @@ def _app(
     intake: Intake,
     link_keys: Sequence[bytes],
     callbacks: Mapping[str, Callback],
+    packing: Packing,
 ) -> web.Application:
     cards = {
         c.code: CourtCard(code=c.code, name_zh=c.name_zh, name_en=c.name_en, phone=c.phone, address=c.address)
@@ -358,6 +363,7 @@ def _app(
         courts=cards,
         book=bench.book,
         channels={channel.name: channel for channel in bench.channels.values()},
+        pack=packing.pack,
         base_url=settings.base_url,
         rehearsal=settings.rehearsal,
     )
@@ -370,6 +376,7 @@ def _app(
             book=bench.book,
             channels=frozenset(bench.channels),
             callbacks=callbacks,
+            pack=packing.pack,
             timestamps=bench.stamping is not None,
             pages=[*recipient.routes(pages), *console.routes(desk)],
             cosigned=ledger_keys.cosigned_by(settings),

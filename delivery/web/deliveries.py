@@ -16,6 +16,7 @@ from delivery.web import answers
 from delivery.web.bodies import read_json_body
 from delivery.web.problems import Problem, faulty, not_found
 from delivery.web.site import Site
+from delivery.web.stored import PACK
 from delivery.web.submissions import ID, for_case_systems
 
 LARGEST_WORD = 64 * 1024
@@ -35,6 +36,7 @@ def routes(site: Site) -> list[web.AbstractRouteDef]:
         web.get(f"{below}/events", ours(_events)),
         web.get(f"{below}/effect", ours(_effect)),
         web.get(f"{below}/proof", ours(_proof)),
+        web.get(f"{below}/proof-pack", ours(_proof_pack)),
         web.post(f"{below}/withdrawal", ours(_withdraw)),
         web.post(f"{below}/address", ours(_address)),
         web.post(f"{below}/facts", ours(_facts)),
@@ -90,6 +92,17 @@ async def _waits_since(site: Site) -> datetime | None:
     """Since when timestamps have been missing, once proofs wait for them."""
     since = await site.timestamps_missing_since()
     return since if proofs_wait(since, site.clock.now()) else None
+
+
+async def _proof_pack(site: Site, request: web.Request, client: Client) -> web.Response:
+    delivery = await _mine(site, request, client)
+    if not (delivery.proofs and delivery.proof_is_current):
+        raise Problem(404, "no_proof", _why_no_proof(delivery, await _waits_since(site)))
+    content = await site.pack(delivery)
+    if content is None:
+        raise Problem(404, "no_pack", "The proof is from before packs were made: it has no evidence beside it.")
+    headers = {"Cache-Control": "no-store", "Content-Disposition": f'attachment; filename="{delivery.id}.asice"'}
+    return web.Response(body=content, content_type=PACK, headers=headers)
 
 
 def _why_no_proof(delivery: Delivery, waits_since: datetime | None) -> str:

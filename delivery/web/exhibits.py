@@ -18,7 +18,7 @@ from delivery.journal.errors import HistoryBroken
 from delivery.web.pages import file_response
 from delivery.web.sent import media_type
 from delivery.web.sessions import Answer, Desk
-from delivery.web.stored import stored
+from delivery.web.stored import PACK, packed, stored
 
 SHOWN_BYTES = 64 * 1024
 """Of a provider's message on the page; real ones are a few kilobytes."""
@@ -30,6 +30,7 @@ def routes(page: Callable[[str, Answer], web.RouteDef]) -> Iterator[web.RouteDef
     yield page(one + "/documents/{document}/sealed.pdf", _sealed)
     yield page(one + "/documents/{document}/original.pdf", _original)
     yield page(one + "/proofs/{number:[0-9]{1,4}}.pdf", _proof)
+    yield page(one + "/proof-pack.asice", _pack)
     yield page(one + "/evidence/{digest:[0-9a-f]{64}}", _evidence)
     yield page(one + "/receipts/{receipt}", _receipt)
 
@@ -82,6 +83,17 @@ async def _proof(desk: Desk) -> web.Response:
     proofs = delivery.proofs if delivery else ()
     digest = proofs[place][1] if 0 <= place < len(proofs) else None
     return await _pdf(desk, delivery, digest, f"proof {place + 1}", "proof-of-service.pdf")
+
+
+async def _pack(desk: Desk) -> web.Response:
+    delivery = await of_this_court(desk)
+    if delivery is None or not delivery.proof_is_current:
+        return desk.problem("unknown", 404)
+    await looked(desk, "pack", delivery)
+    content = await packed(desk.console.pack, delivery)
+    if content is None:
+        return desk.problem("broken", 503)
+    return file_response(content, PACK, f"{delivery.id}.asice")
 
 
 def _document(desk: Desk, delivery: Delivery | None) -> Document | None:

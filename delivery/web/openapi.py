@@ -180,6 +180,10 @@ def _deliveries() -> Json:
     one = [_in_path("id", DELIVERY_ID)]
     below = "/v1/deliveries/{id}"
     pdf = {"description": "The sealed proof.", "content": {"application/pdf": {"schema": {"type": "string"}}}}
+    pack = {
+        "description": "The sealed container (ASiC-E): all that is needed to check the proof offline.",
+        "content": {"application/vnd.etsi.asic-e+zip": {"schema": {"type": "string"}}},
+    }
     told = object_of({"delivery_id": DELIVERY_ID})
     return {
         below: {"get": _read("readDelivery", "The delivery as its events tell it", ref("Delivery"))},
@@ -187,6 +191,9 @@ def _deliveries() -> Json:
         f"{below}/effect": {"get": _read_effect()},
         f"{below}/proof": {
             "get": _operation("readProof", "The proof of service", {200: pdf}, (401, 404), parameters=one)
+        },
+        f"{below}/proof-pack": {
+            "get": _operation("readProofPack", "The proof pack", {200: pack}, (401, 404), parameters=one)
         },
         f"{below}/withdrawal": {
             "post": _operation(

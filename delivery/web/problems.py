@@ -23,6 +23,7 @@ TITLES = {
     "conflict": "This id belongs to another content",
     "not_found": "There is nothing here",
     "no_proof": "There is no proof of service",
+    "no_pack": "There is no proof pack",
     "unauthorized": "Who asks is not known",
     "too_large": "The body is too large",
     "unsupported_media_type": "This media type is not taken",

@@ -25,6 +25,7 @@ from delivery.journal.errors import HistoryBroken
 from delivery.journal.journal import Journal
 from delivery.web.bodies import read_form
 from delivery.web.pages import Catalogue, CourtCard, Text, catalogue, language_of, render, same_secret, see_other
+from delivery.web.stored import Packer
 from delivery.web.tries import Guesses, TryLimits
 
 log = structlog.get_logger()
@@ -40,7 +41,7 @@ LONGEST_PASSWORD = 256
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Console:
     """What the console needs. `book` explains the effects; with https in `base_url` cookies are Secure. `channels`: by
-    provider name, to read what nobody could place.
+    provider name, to read what nobody could place. `pack` makes proof packs.
     """
 
     journal: Journal
@@ -49,6 +50,7 @@ class Console:
     courts: Mapping[str, CourtCard]
     book: Rulebook
     channels: Mapping[str, Channel]
+    pack: Packer
     base_url: str = ""
     rehearsal: bool = False
     checks: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))

@@ -14,12 +14,14 @@ from delivery.intake import Intake
 from delivery.journal.documents import Documents
 from delivery.journal.journal import Journal
 from delivery.journal.ledger import Cosigned
+from delivery.web.stored import Packer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
     """`channels`: the channel words that this installation can use, as for plan_route. `callbacks`: by the provider's
-    name in the address. `pages`: the routes of recipients and clerks. `timestamps`: whether an authority is set.
+    name in the address. `pack` makes proof packs. `pages`: the routes of recipients and clerks. `timestamps`: whether
+    an authority is set.
     """
 
     journal: Journal
@@ -29,6 +31,7 @@ class Site:
     book: Rulebook
     channels: frozenset[str]
     callbacks: Mapping[str, Callback]
+    pack: Packer
     timestamps: bool = False
     pages: Sequence[web.AbstractRouteDef] = ()
     cosigned: Callable[[bytes], Sequence[Cosigned]] = lambda note: ()

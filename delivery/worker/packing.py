@@ -20,10 +20,6 @@ from signing.pack import LedgerEvent, LedgerPart, PackContent, RawMessage, Stamp
 from signing.pool import SealPool
 
 
-class NoPack(Exception):
-    """There is no pack of this delivery, with the reason for a person."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Packing:
     """`log_key`: the vkey line of the ledger."""
@@ -34,16 +30,19 @@ class Packing:
     clock: Clock
     log_key: str
 
-    async def pack(self, delivery: Delivery) -> bytes:
-        """The sealed container. Raises NoPack while there is no current proof with evidence; KeyError and
-        DocumentBroken when a kept part is missing or changed.
+    async def pack(self, delivery: Delivery) -> bytes | None:
+        """The sealed container; None while there is no current proof, and for proofs from before there was evidence.
+
+        Raises KeyError and DocumentBroken when a kept part is missing or changed, NoSealEnabled, SignerLost.
         """
         history = await self.journal.load(delivery.id)
-        issued = issued_proof(delivery, history)
+        issued = _issued(history)
+        if issued is None or issued.evidence is None or not delivery.proof_is_current:
+            return None
         content = PackContent(
             documents=await self._sealed_documents(delivery),
             proof=await self.documents.get(issued.sha256),
-            evidence=await self.documents.get(issued.evidence or ""),
+            evidence=await self.documents.get(issued.evidence),
             receipts=await self._receipts(history),
             ledger=(ledger := await self._ledger(delivery)),
             timestamps=await self._timestamps(issued, ledger),
@@ -91,14 +90,9 @@ class Packing:
         return Stamp("ledger/checkpoint", stamp.token)
 
 
-def issued_proof(delivery: Delivery, history: Sequence[Recorded]) -> events.ProofIssued:
-    """The current proof, with evidence. Raises NoPack."""
-    told = [row.event for row in history if isinstance(row.event, events.ProofIssued)]
-    if not (told and delivery.proof_is_current):
-        raise NoPack("There is no current proof of this delivery yet.")
-    if told[-1].evidence is None:
-        raise NoPack("The proof of this delivery is from before packs were made, and has no evidence beside it.")
-    return told[-1]
+def _issued(history: Sequence[Recorded]) -> events.ProofIssued | None:
+    told = (row.event for row in reversed(history))
+    return next((event for event in told if isinstance(event, events.ProofIssued)), None)
 
 
 def _message(row: RawRow, event: int | None) -> RawMessage:

@@ -18,6 +18,7 @@ from aiohttp.test_utils import TestServer
 
 from adapters.simulated import parse_script
 from delivery.clock import COURT_ZONE
+from delivery.core.model import Delivery
 from delivery.core.ports import Callback, CallbackReply, RawReceipt
 from delivery.core.recipients import ScriptPolicy
 from delivery.intake import Intake, IntakeLimits
@@ -146,6 +147,11 @@ async def open_office(
     intake = Intake(
         journal, files, look, clock, scripts=ScriptPolicy(parse=parse_script, simulated=CHANNELS), limits=LIMITS
     )
+
+    async def pack(delivery: Delivery) -> bytes | None:
+        """Older proofs have no evidence, so there is no pack of them."""
+        return None if delivery.proofs[-1][0] == "old" else f"pack of {delivery.proofs[-1][0]}".encode()
+
     site = Site(
         journal=journal,
         documents=files,
@@ -155,6 +161,7 @@ async def open_office(
         channels=CHANNELS,
         callbacks=callbacks or {"carrier": Doorkeeper()},
         cosigned=cosigned,
+        pack=pack,
         timestamps=timestamps,
     )
     app = make_app(site)

@@ -299,7 +299,18 @@ def application(stage: Stage, courts: Mapping[str, CourtCard]) -> web.Applicatio
         rehearsal=True,
     )
     simulated = SimulatedChannel(SimulatedSettings(memory=stage.folder / "simulated.jsonl"), clock=stage.clock)
-    desk = console.Console(**shared, channels={simulated.name: simulated}, book=stage.rules, rehearsal=True)  # type: ignore[arg-type]
+
+    async def pack(delivery: Delivery) -> bytes | None:
+        number, digest = delivery.proofs[-1]
+        return f"pack of {number}: ".encode() + await stage.files.get(digest)
+
+    desk = console.Console(
+        **shared,  # type: ignore[arg-type]
+        channels={simulated.name: simulated},
+        pack=pack,
+        book=stage.rules,
+        rehearsal=True,
+    )
     app.add_routes([*recipient.routes(pages), *console.routes(desk)])
     return app
 

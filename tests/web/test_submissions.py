@@ -270,7 +270,7 @@ async def test_another_client_sees_nothing(office: Office, who: str) -> None:
     reply = await office.submit(filing(summons()))
     delivery = reply.json["deliveries"][0]["delivery_id"]
     missing = await office.ask("GET", f"/v1/deliveries/{'0' * 26}", who=who)
-    paths = [f"/v1/deliveries/{delivery}{below}" for below in ("", "/events", "/effect", "/proof")]
+    paths = [f"/v1/deliveries/{delivery}{below}" for below in ("", "/events", "/effect", "/proof", "/proof-pack")]
     for path in (f"/v1/submissions/{reply.json['submission_id']}", *paths):
         answer = await office.ask("GET", path, who=who)
         assert (answer.status, answer.body) == (404, missing.body)
