@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import io
 import re
 import shutil
+import sqlite3
 import subprocess
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+import pikepdf
 import pytest
+from lxml import etree
 
+from delivery.core.evidence import ERDS
 from tests.flows.house import quiet_port
-from tests.flows.shell import command, environment
+from tests.flows.shell import command, environment, songda
 from tests.servers import PROJECT
-from tests.signing.judges import pdfsig
+from tests.signing.archival import pdfa_faults
+from tests.signing.containers import digidoc, unpacked, xmlsec_accepts
+from tests.signing.judges import pdfsig, qpdf_complains
 
 PATIENCE = 280.0
 """Seconds; the demo itself gives up before."""
@@ -88,6 +96,33 @@ def test_poppler_accepts_each_proof_and_each_sealed_document(shipped: Played, tm
     for content in sealed:
         verdicts = pdfsig(content, tmp_path)
         assert [(each.valid, each.whole) for each in verdicts] == [(True, True)], verdicts
+
+
+def test_a_pack_is_exported_and_accepted_by_others(shipped: Played, tmp_path: Path) -> None:
+    """Of the first delivery: by xmlsec1, libdigidocpp, qpdf and our own reading of PDF/A-3."""
+    with closing(sqlite3.connect(shipped.data / "journal.sqlite")) as journal:
+        query = "SELECT id FROM deliveries WHERE party = '张伟'"
+        ((delivery,),) = journal.execute(query).fetchall()
+    pack = tmp_path / "pack.asice"
+    config = PROJECT / "config" / "demo.toml"
+    done = songda("export", delivery, "-o", pack, "--config", config, SONGDA_DATA=str(shipped.data.parent))
+    assert done.returncode == 0, done
+    container = pack.read_bytes()
+    *_, anchor = re.split("(?=-----BEGIN)", (shipped.data / "seal.pem").read_text())
+    accepted, words = xmlsec_accepts(unpacked(container, tmp_path / "unpacked"), anchor.encode(), "2025-09-30 00:00:00")
+    assert accepted, words
+    verdict = digidoc(container, tmp_path)
+    assert (verdict.signatures, verdict.faults) == (1, ())
+    proof = (tmp_path / "unpacked" / "proof.pdf").read_bytes()
+    assert pdfa_faults(proof) == []
+    assert qpdf_complains(proof, tmp_path) == ""
+    with pikepdf.open(io.BytesIO(proof)) as document:
+        inside = document.attachments["evidence.xml"].get_file().read_bytes()
+    assert inside == (tmp_path / "unpacked" / "evidence.xml").read_bytes()
+    events = etree.fromstring(inside).findall(".//{*}Event")
+    assert any(one.get("event") == ERDS + "ContentConsignment" and one.get("countsOn") for one in events)
+    folders = {name.partition("/")[0] for name in verdict.files}
+    assert {"documents", "receipts", "ledger", "certificates"} <= folders
 
 
 def test_another_answer_of_a_provider_changes_the_row_and_the_exit_status(tmp_path: Path) -> None:
