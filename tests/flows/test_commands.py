@@ -26,6 +26,7 @@ COMMANDS = (
     "work",
     "submit",
     "show",
+    "export",
     "route",
     "effect",
     "period",
