@@ -11,12 +11,20 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, func, insert, or_, select, text
+from sqlalchemy import ColumnElement, Row, Select, Text, and_, cast, exists, func, insert, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from delivery.journal.encoding import micros
+from delivery.journal.stamps import CHECKPOINT
 from delivery.journal.store import Store, padded
-from delivery.journal.tables import events, ledger_checkpoints, ledger_cosignatures, ledger_leaves, ledger_tiles
+from delivery.journal.tables import (
+    events,
+    ledger_checkpoints,
+    ledger_cosignatures,
+    ledger_leaves,
+    ledger_tiles,
+    stamps,
+)
 from delivery.journal.writing import Batch
 
 WIDTH = 256
@@ -201,6 +209,15 @@ class Ledger(Store):
         below = select(ledger_cosignatures.c.line).where(ledger_cosignatures.c.size == last.size)
         lines = [row.line for row in await self._rows(below.order_by(ledger_cosignatures.c.witness))]
         return last.note + "".join(f"{line}\n" for line in lines).encode()
+
+    async def anchored_checkpoint(self, leaf: int) -> bytes | None:
+        """The first note that covers the leaf and carries a timestamp: the very bytes that were stamped."""
+        stamped = (stamps.c.kind == CHECKPOINT, stamps.c.subject == cast(ledger_checkpoints.c.size, Text))
+        query = select(ledger_checkpoints.c.note).where(
+            ledger_checkpoints.c.size > leaf, exists().where(*stamped, stamps.c.token.is_not(None))
+        )
+        note = await self._scalar(query.order_by(ledger_checkpoints.c.size).limit(1))
+        return None if note is None else bytes(note)
 
     async def keep_cosignature(self, cosigned: Cosigned) -> bool:
         """False when it is no checkpoint of ours that was signed. A witness's first line for a checkpoint stays."""

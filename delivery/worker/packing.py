@@ -60,12 +60,15 @@ class Packing:
         return tuple(_message(row, became.get(row.id)) for row in rows)
 
     async def _ledger(self, delivery: Delivery) -> LedgerPart | None:
-        """What the newest checkpoint covers. An event whose salt was erased can no longer be shown to be its leaf."""
-        checkpoint = await self.journal.checkpoint()
+        """What a checkpoint covers: one that carries a timestamp where there is one, else the newest. An event whose
+        salt was erased can no longer be shown to be its leaf.
+        """
+        leaves = await self.journal.leaves_of(delivery.id)
+        last = max((index for index, _, _ in leaves), default=0)
+        checkpoint = await self.journal.anchored_checkpoint(last) or await self.journal.checkpoint()
         if checkpoint is None:
             return None
         size = int(checkpoint.split(b"\n")[1])
-        leaves = await self.journal.leaves_of(delivery.id)
         found = [
             LedgerEvent(index, salt, canonical_row(row).decode(), await inclusion(self.journal, index, size))
             for index, salt, row in leaves

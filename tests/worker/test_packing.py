@@ -107,6 +107,28 @@ async def test_tokens_stand_beside_what_they_cover(played: tuple[Stage, str]) ->
     assert told == [("proof.pdf", b"proof"), ("ledger/checkpoint", b"checkpoint")]
 
 
+async def test_a_checkpoint_with_a_timestamp_goes_before_a_newer_one(played: tuple[Stage, str]) -> None:
+    play, delivery = played
+    await sequencing_of(play.journal).catch_up()
+    anchored = await play.journal.last_checkpoint()
+    assert anchored
+    await play.journal.want_stamp(CHECKPOINT, str(anchored.size), hashlib.sha256(anchored.note).digest())
+    await play.journal.keep_stamp(
+        CHECKPOINT, str(anchored.size), b"token", stamped_at=play.clock.now(), authority="tsa"
+    )
+    await play.submit((await play.delivery(delivery)).recipient, key="s-2")
+    await sequencing_of(play.journal).catch_up()
+    assert await play.journal.checkpoint() != anchored.note
+    assert (await packed(play, delivery))["ledger/checkpoint"] == anchored.note
+    told = await play.delivery(delivery)
+    await play.record(
+        delivery,
+        events.ProofIssued(at=play.clock.now(), number="again", sha256=told.proofs[-1][1], evidence=told.proofs[-1][1]),
+    )
+    await sequencing_of(play.journal).catch_up()
+    assert (await packed(play, delivery))["ledger/checkpoint"] == await play.journal.checkpoint()
+
+
 async def test_no_pack_without_a_current_proof_with_evidence(played: tuple[Stage, str]) -> None:
     play, delivery = played
     now, told = play.clock.now(), await play.delivery(delivery)
