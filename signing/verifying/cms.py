@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from asn1crypto import cms, x509
+from asn1crypto import cms, core, x509
 from cryptography import x509 as parsed
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
 from signing.verifying.report import Says
+
+CONSTRUCTED, INDEFINITE = 0x20, 0x80
 
 
 def faults(container: bytes, anchors: Iterable[x509.Certificate]) -> Iterator[Says]:
@@ -25,8 +27,8 @@ def faults(container: bytes, anchors: Iterable[x509.Certificate]) -> Iterator[Sa
     yield from _structure(signed)
     yield from _certificates(signed, anchors)
     for signer in signed["signer_infos"]:
-        yield from _signer(signer)
-    yield from _encoding(info, container)
+        yield from _signer(signer, signed)
+    yield from _encoding(container)
 
 
 def _structure(signed: cms.SignedData) -> Iterator[Says]:
@@ -47,7 +49,12 @@ def _version(signed: cms.SignedData) -> str:
     return "v1" if plain and not by_key else "v3"
 
 
-def _signer(signer: cms.SignerInfo) -> Iterator[Says]:
+def _signer(signer: cms.SignerInfo, signed: cms.SignedData) -> Iterator[Says]:
+    if not _names_its_certificate(signer["sid"], signed):
+        yield Says("签名者标识与证书不符", "the signer is not named as its certificate is")
+    for algorithm in (signer["digest_algorithm"], *signed["digest_algorithms"], signer["signature_algorithm"]):
+        if not _plain_parameters(algorithm):
+            yield Says("算法参数有误", "an algorithm has parameters that do not belong to it")
     expected = "v1" if signer["sid"].name == "issuer_and_serial_number" else "v3"  # RFC 5652 §5.3
     if signer["version"].native != expected:
         yield Says("签名者版本号有误", "the version of the signer is wrong")
@@ -55,6 +62,26 @@ def _signer(signer: cms.SignerInfo) -> Iterator[Says]:
         name = attribute["type"].native
         if name[:1].isdigit():
             yield Says(f"含有未知的未签名属性 {name}", f"an unsigned attribute that nobody knows: {name}")
+
+
+def _names_its_certificate(sid: cms.SignerIdentifier, signed: cms.SignedData) -> bool:
+    """Byte for byte: readers compare names and are lenient about it."""
+    held = [one.chosen for one in signed["certificates"] if one.name == "certificate"]
+    if not held:
+        return True  # it came from elsewhere, and the signature was found good by it
+    if sid.name == "subject_key_identifier":
+        return any(one.key_identifier == sid.native for one in held)
+    named = sid.chosen
+    return any(
+        one.serial_number == named["serial_number"].native and one.issuer.dump() == named["issuer"].dump()
+        for one in held
+    )
+
+
+def _plain_parameters(algorithm: core.Sequence) -> bool:
+    """Absent or NULL (RFC 5754 §2), but for RSASSA-PSS, whose parameters the signature itself depends on."""
+    said = algorithm["parameters"]
+    return isinstance(said, core.Void | core.Null) or algorithm["algorithm"].native == "rsassa_pss"
 
 
 def _certificates(signed: cms.SignedData, anchors: Iterable[x509.Certificate]) -> Iterator[Says]:
@@ -96,11 +123,50 @@ def _parsed(certificate: x509.Certificate) -> parsed.Certificate:
     return parsed.load_der_x509_certificate(certificate.dump())
 
 
-def _encoding(info: cms.ContentInfo, container: bytes) -> Iterator[Says]:
-    """One value has one DER encoding (X.690 §10): what was encoded otherwise is taken for changed where it claims DER,
-    that is, wherever no indefinite length stands in it.
-    """
-    if container[1] == 0x80:
-        return
-    if cms.ContentInfo.load(container).copy().dump(force=True) != container:
+def _encoding(container: bytes) -> Iterator[Says]:
+    """What claims DER, that is, has no indefinite length outside, is DER throughout (X.690 §10)."""
+    if container[1] != INDEFINITE and not _is_der(container):
         yield Says("编码不规范", "it is not encoded as DER asks")
+
+
+def _is_der(content: bytes) -> bool:
+    """Lengths as short as they can be, parts that fill their wholes, and no value that could be written otherwise.
+
+    Walked by hand: asn1crypto's own encoder takes time exponential in the depth of what it encodes.
+    """
+    todo = [(0, len(content))]
+    while todo:
+        at, end = todo.pop()
+        while at < end:
+            found = _header(content, at, end)
+            if found is None:
+                return False
+            tag, body, at = found
+            if tag & CONSTRUCTED:
+                todo.append((body, at))
+            elif not _plain(tag, content[body:at]):
+                return False
+    return True
+
+
+def _header(content: bytes, at: int, end: int) -> tuple[int, int, int] | None:
+    """Tag, where the value begins, where it ends; None where that is not DER."""
+    if at + 2 > end or content[at] & 0x1F == 0x1F:  # tags above 30 are nowhere in CMS
+        return None
+    size, body = content[at + 1], at + 2
+    if size > INDEFINITE:
+        octets = content[body : body + size - INDEFINITE]
+        size, body = int.from_bytes(octets, "big"), body + len(octets)
+        if octets[:1] == b"\0" or size < INDEFINITE:
+            return None
+    elif size == INDEFINITE:
+        return None
+    return (content[at], body, body + size) if body + size <= end else None
+
+
+def _plain(tag: int, value: bytes) -> bool:
+    if tag == 1:
+        return value in (b"\0", b"\xff")
+    if tag == 2:
+        return bool(value) and not (len(value) > 1 and value[0] in (0, 0xFF) and (value[0] ^ value[1]) < 0x80)
+    return not (tag == 5 and value)

@@ -93,7 +93,7 @@ def _entry(content: bytes, position: int, end: int) -> tuple[_Entry, int]:
 
 MADE_BY = 3 << 8 | 20
 """Unix, version 2.0."""
-MODE = 0o600 << 16
+MODE = 0o644 << 16
 MIDNIGHT, FIRST_DAY = 0, 1 << 5 | 1
 """1980-01-01: a pack's members carry no times of their own."""
 
