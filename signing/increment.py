@@ -24,7 +24,6 @@ LARGEST_OFFSET = 10**10 - 1
 
 _STARTXREF = re.compile(rb"startxref\s+(\d{1,10})\s+%%EOF")
 _STREAM_HEAD = re.compile(rb"\d{1,10} \d{1,5} obj\b")
-_PLAIN_NAME = re.compile(r"/[A-Za-z0-9_.+-]+")
 _OF_ONE_SECTION = {"/Size", "/Prev", "/XRefStm", "/Type", "/W", "/Index", "/Length", "/Filter", "/DecodeParms", "/ID"}
 """Trailer entries that belong to one section; all others are carried on (§7.5.6)."""
 
@@ -41,21 +40,22 @@ def reference(number: Number) -> bytes:
     return b"%d %d R" % number
 
 
-def entries(dictionary: pikepdf.Object) -> dict[str, bytes]:
-    """The entries of a dictionary as they are written, by key; references stay references."""
+def changed(dictionary: pikepdf.Object, changes: dict[str, bytes]) -> bytes:
+    """A dictionary of the document as it is written, with some entries anew; references stay references.
+
+    The old entries are taken out of the copy in memory, which nobody reads after this.
+    """
     if not isinstance(dictionary, pikepdf.Dictionary):
         raise Unusual("a dictionary is something else")
-    with pikepdf.explicit_conversion():  # numbers stay objects, so that they are written as they were
-        return {key: dictionary[key].unparse() for key in sorted(dictionary.keys())}
+    for key in changes:
+        if key in dictionary:
+            del dictionary[key]
+    return dictionary.unparse(resolved=True)[:-2] + written(changes)[2:]
 
 
 def written(dictionary: dict[str, bytes]) -> bytes:
-    """A dictionary as bytes (§7.3.7)."""
-    return b"<<" + b" ".join(_name(key) + b" " + value for key, value in dictionary.items()) + b">>"
-
-
-def _name(key: str) -> bytes:
-    return key.encode("ascii") if _PLAIN_NAME.fullmatch(key) else pikepdf.Name(key).unparse()
+    """A dictionary of ours as bytes (§7.3.7); its keys need no escaping."""
+    return b"<<" + b" ".join([key.encode("ascii") + b" " + value for key, value in dictionary.items()]) + b">>"
 
 
 def text_string(text: str) -> bytes:
@@ -116,19 +116,28 @@ class Increment:
             parts += (head, body, b"\nendobj\n")
             at += len(head) + len(body) + 8
         trailer = self._trailer(identity)
-        parts.append(_table(offsets, trailer) if self._is_table else self._stream(offsets, at, trailer))
+        parts.append(
+            _table(offsets, self._carried_on(trailer)) if self._is_table else self._stream(offsets, at, trailer)
+        )
         parts.append(b"startxref\n%d\n%%%%EOF\n" % at)
         if at > LARGEST_OFFSET:
             raise Unusual("the file is larger than a cross-reference can say")
         return b"".join(parts), begins
 
     def _trailer(self, identity: bytes) -> dict[str, bytes]:
-        """§7.5.5: what the last trailer said, this section's own entries, and /ID with its second half anew."""
+        """§7.5.5: this section's own entries, and /ID with its second half anew."""
         trailer = self.document.trailer
-        kept = {key: value for key, value in entries(trailer).items() if key not in _OF_ONE_SECTION}
         first = bytes(trailer["/ID"][0]) if "/ID" in trailer else identity
         marks = b"[<" + first.hex().encode() + b"><" + identity.hex().encode() + b">]"
-        return kept | {"/Size": b"%d" % self._free, "/Prev": b"%d" % self._start, "/ID": marks}
+        return {"/Size": b"%d" % self._free, "/Prev": b"%d" % self._start, "/ID": marks}
+
+    def _carried_on(self, own: dict[str, bytes]) -> bytes:
+        """What the last trailer said, but for what belongs to one section, and this section's own entries."""
+        trailer = self.document.trailer
+        for key in _OF_ONE_SECTION:
+            if key in trailer:
+                del trailer[key]
+        return changed(trailer, own)
 
     def _stream(self, offsets: dict[Number, int], at: int, trailer: dict[str, bytes]) -> bytes:
         """A cross-reference stream (§7.5.8), which lists itself as well. Not compressed: it has a few lines."""
@@ -137,17 +146,17 @@ class Increment:
         data = b"".join(struct.pack(">BBIH", 1, where >> 32, where & 0xFFFFFFFF, one[1]) for one, where in numbers)
         index = b"".join(b"%d %d " % (run[0][0][0], len(run)) for run in _runs(numbers))
         head = {"/Type": b"/XRef", "/W": b"[1 5 2]", "/Index": b"[" + index + b"]", "/Length": b"%d" % len(data)}
-        body = written(head | trailer | {"/Size": b"%d" % (self._free + 1)})
+        body = self._carried_on(trailer | head | {"/Size": b"%d" % (self._free + 1)})
         return b"%d %d obj\n" % number + body + b"\nstream\n" + data + b"\nendstream\nendobj\n"
 
 
-def _table(offsets: dict[Number, int], trailer: dict[str, bytes]) -> bytes:
+def _table(offsets: dict[Number, int], trailer: bytes) -> bytes:
     """A classic cross-reference table and trailer (§7.5.4, §7.5.5)."""
     lines = [b"xref\n"]
     for run in _runs(sorted(offsets.items())):
         lines.append(b"%d %d\n" % (run[0][0][0], len(run)))
         lines += (b"%010d %05d n \n" % (where, number[1]) for number, where in run)
-    return b"".join(lines) + b"trailer\n" + written(trailer) + b"\n"
+    return b"".join(lines) + b"trailer\n" + trailer + b"\n"
 
 
 def _runs(numbers: list[tuple[Number, int]]) -> list[list[tuple[Number, int]]]:

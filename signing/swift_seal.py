@@ -15,7 +15,7 @@ import pikepdf
 from signing import seal_art
 from signing.cms import CmsSigner
 from signing.errors import NotSealable
-from signing.increment import Increment, Number, Unusual, entries, reference, text_string, written
+from signing.increment import Increment, Number, Unusual, changed, reference, text_string, written
 from signing.order import PRINT_AND_LOCKED, Order
 
 SIGNATURES_EXIST_AND_APPEND_ONLY = 3
@@ -53,7 +53,7 @@ def _put_field(update: Increment, order: Order, signature: Number) -> None:
     _put_in_page(update, page, field)
     changes = _form_entry(update, form, field) | _pades_entries(update, root)
     if changes:
-        update.put(root.objgen, written(entries(root) | changes))
+        update.put(root.objgen, changed(root, changes))
 
 
 def _page(document: pikepdf.Pdf, number: int) -> Any:
@@ -69,13 +69,13 @@ def _put_in_page(update: Increment, page: Any, field: Number) -> None:
     if annotations is not None and annotations.is_indirect:
         update.put(annotations.objgen, _longer(annotations, field))
     else:
-        update.put(page.objgen, written(entries(page) | {"/Annots": _longer(annotations, field)}))
+        update.put(page.objgen, changed(page, {"/Annots": _longer(annotations, field)}))
 
 
 def _form_entry(update: Increment, form: Any, field: Number) -> dict[str, bytes]:
     """The catalogue's entry for the form (§12.7.2), with the field in it."""
     if form is None:
-        return {"/AcroForm": reference(update.add(_form({}, b"[" + reference(field) + b"]")))}
+        return {"/AcroForm": reference(update.add(written(_fields(b"[" + reference(field) + b"]"))))}
     if "/XFA" in form:
         raise Unusual("an XFA form keeps a second list of its fields")
     fields = form.get("/Fields")
@@ -84,15 +84,15 @@ def _form_entry(update: Increment, form: Any, field: Number) -> dict[str, bytes]
         listed = reference(fields.objgen)
     else:
         listed = _longer(fields, field)
-    changed = _form(entries(form), listed)
+    longer = changed(form, _fields(listed))
     if not form.is_indirect:
-        return {"/AcroForm": changed}
-    update.put(form.objgen, changed)
+        return {"/AcroForm": longer}
+    update.put(form.objgen, longer)
     return {}
 
 
-def _form(before: dict[str, bytes], fields: bytes) -> bytes:
-    return written(before | {"/Fields": fields, "/SigFlags": b"%d" % SIGNATURES_EXIST_AND_APPEND_ONLY})
+def _fields(listed: bytes) -> dict[str, bytes]:
+    return {"/Fields": listed, "/SigFlags": b"%d" % SIGNATURES_EXIST_AND_APPEND_ONLY}
 
 
 def _longer(array: Any, field: Number) -> bytes:
@@ -114,9 +114,10 @@ def _pades_entries(update: Increment, root: Any) -> dict[str, bytes]:
     if extensions is not None and "/ESIC" in extensions:
         pass
     elif extensions is not None and extensions.is_indirect:
-        update.put(extensions.objgen, written(entries(extensions) | {"/ESIC": ESIC}))
+        update.put(extensions.objgen, changed(extensions, {"/ESIC": ESIC}))
     else:
-        declared = {"/Extensions": written((entries(extensions) if extensions is not None else {}) | {"/ESIC": ESIC})}
+        ours = {"/ESIC": ESIC}
+        declared = {"/Extensions": changed(extensions, ours) if extensions is not None else written(ours)}
     return declared | ({"/Version": b"/1.7"} if version < "1.7" else {})
 
 
