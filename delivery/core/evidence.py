@@ -76,6 +76,7 @@ TOLD = (
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvidenceEvent:
     """One event. `counts_on`: the day that the law counts, of those that date an effect. `references`: the provider's.
+
     `by`: who recorded it; `receiver`: who took the documents, by relation to the recipient. `raw` and `raw_sha256` name
     the provider's message as it came in. `cancels`: the provider's code that this takes back. `exhibit`: SHA-256 of
     what a clerk filed with it.
