@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 
@@ -49,19 +49,53 @@ def _read(file: Path) -> bytes:
 
 
 def told(verdict: Verdict) -> Iterator[str]:
-    """The lines that a person reads: the steps of each part, then what they come to."""
-    for part, steps in groupby(verdict.steps, key=lambda step: step.part):
+    """The lines that a person reads: the steps of each part, what they prove, what they leave open, the conclusion."""
+    for part, steps in groupby(verdict.steps, key=_heading):
         yield part
-        yield from _lines(steps)
+        for _, alike in groupby(steps, key=lambda step: (step.number, step.result, step.says)):
+            yield from _lines(list(alike), part)
         yield ""
+    yield from _summary("已证明 PROVEN", verdict.steps, Result.PASSED, PROVING)
+    yield from _summary("未能核验 NOT CHECKED", verdict.steps, Result.NOT_CHECKED, tuple(Number))
+    yield from _summary("不通过 FAILED", verdict.steps, Result.FAILED, tuple(Number))
     yield CONCLUSIONS[verdict.exit]
 
 
-def _lines(steps: Iterable[Step]) -> Iterator[str]:
-    for step in steps:
-        yield f"  {step.number:>2} {step.name.zh} {step.name.en}  {MARKS[step.result]}"
-        yield f"       {step.says.zh}"
-        yield f"       {step.says.en}"
+PROVING = (
+    Number.TRUST,
+    Number.TIME,
+    Number.CONTENTS,
+    Number.LEDGER,
+    Number.CHECKPOINT,
+    Number.NATIONAL,
+    Number.RENEWAL,
+)
+"""The steps that prove something to somebody; the others only let them."""
+
+
+def _heading(step: Step) -> str:
+    """The file and the member of it that a step is about; what is about members of a seal stands under the seal."""
+    return " · ".join(step.part.split(" · ")[:2])
+
+
+def _lines(alike: Sequence[Step], heading: str) -> Iterator[str]:
+    """One step, or several that say the same of different members."""
+    step = alike[0]
+    yield f"  {step.number:>2} {step.name.zh} {step.name.en}  {MARKS[step.result]}"
+    yield f"       {step.says.zh}"
+    yield f"       {step.says.en}"
+    members = [one.part.removeprefix(heading).removeprefix(" · ") for one in alike]
+    if any(members):
+        yield f"       {', '.join(filter(None, members))}"
+
+
+def _summary(title: str, steps: Sequence[Step], result: Result, numbers: Sequence[Number]) -> Iterator[str]:
+    """Everything of that result once, however many parts say it."""
+    says = dict.fromkeys(one.says for one in steps if one.result is result and one.number in numbers)
+    if says:
+        yield title
+        yield from (f"  {each.zh}\n  {each.en}" for each in says)
+        yield ""
 
 
 def _as_json(verdict: Verdict) -> str:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from asn1crypto import crl, ocsp, x509
+from lxml import etree
 
 from signing.verifying import container, log, pdf, xades
 from signing.verifying.report import Notes, Number, Says
@@ -22,9 +24,21 @@ from signing.verifying.trust import Trust
 
 SEAL = "META-INF/signatures0.xml"
 MANIFEST = "META-INF/manifest.xml"
+MANIFEST_NAMES = "urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"
+EVIDENCE = "urn:songda:evidence:1"
+OUTCOMES = {
+    "served": "已送达",
+    "presumed": "推定送达",
+    "deemed": "视为送达",
+    "not_served": "未送达",
+    "pending": "尚待结果",
+    "review": "待审查",
+    "forbidden": "不得以此方式送达",
+}
 MOST_EVENTS = 100_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 REQUIRED = (MANIFEST, SEAL, "proof.pdf", "evidence.xml", "explanation.json", "receipts/index.json")
+_ARCHIVE = re.compile(r"META-INF/ASiCArchiveManifest\d{0,4}\.(xml|tst)|META-INF/ASiCArchiveManifest\d{3}-\d\.tst")
 LOGGED = ("ledger/checkpoint", "ledger/key", "ledger/events.json")
 
 
@@ -43,12 +57,16 @@ def check(notes: Notes, content: bytes, trust: Trust, checkpoint: bytes | None) 
     try:
         members = container.members(content)
     except container.NotAPack as wrong:
-        notes.failed(Number.FORM, f"证据包已损坏：{wrong}", f"the pack is damaged: {wrong}")
+        where = notes.of(f"{notes.part} · {wrong.member}") if wrong.member else notes
+        where.failed(Number.FORM, f"证据包已损坏：{wrong}", f"the pack is damaged: {wrong}")
         return
     notes.passed(Number.FORM, f"证据包，含 {len(members)} 个部分", f"a proof pack with {len(members)} members")
     missing = [name for name in REQUIRED if name not in members]
     for name in missing:
         notes.failed(Number.FORM, f"缺少 {name}", f"{name} is missing")
+    for name in members:
+        if name.startswith("META-INF/") and name not in (MANIFEST, SEAL) and not _ARCHIVE.fullmatch(name):
+            notes.of(f"{notes.part} · {name}").failed(Number.FORM, "不应有此部分", "a pack has no such member")
     if not missing:
         _opened(notes, members, _helped(notes, members, trust), checkpoint)
 
@@ -88,17 +106,27 @@ def _helped(notes: Notes, members: Mapping[str, bytes], trust: Trust) -> Trust:
 
 
 def _manifest(notes: Notes, members: Mapping[str, bytes]) -> None:
+    """Nobody signs it, so it must say what the seal says, and nothing else."""
     with notes.guarded(Number.FORM):
         root = xades.read(members[MANIFEST])
-        entries = [one.attrib.values() for one in root]
-        named = [str(values[0]) for values in entries]
-        real = ["/", *(name for name in members if name != "mimetype" and not name.startswith("META-INF/"))]
+        sealed = {"/": container.MIMETYPE.decode(), **xades.media_types(members[SEAL])}
         notes.judged(
             Number.FORM,
-            sorted(named) == sorted(real),
+            _manifest_entries(root) == sorted(sealed.items()),
             Says("清单与内容一致", "the manifest names what is there"),
             Says("清单与内容不一致", "the manifest names other things than are there"),
         )
+
+
+def _manifest_entries(root: etree._Element) -> list[tuple[str, ...]]:
+    """Path and type of each entry, sorted. Raises ValueError for a manifest of another shape."""
+    names = [f"{{{MANIFEST_NAMES}}}{name}" for name in ("full-path", "media-type")]
+    if root.tag != f"{{{MANIFEST_NAMES}}}manifest" or root.items() != [(f"{{{MANIFEST_NAMES}}}version", "1.2")]:
+        raise ValueError("no manifest")
+    entries = [one for one in root if one.tag == f"{{{MANIFEST_NAMES}}}file-entry" and one.keys() == names]
+    if len(entries) != len(root) or any(len(one) or one.text or one.tail for one in entries) or root.text:
+        raise ValueError("no entries")
+    return sorted(tuple(one.get(name, "") for name in names) for one in entries)
 
 
 def _evidence(notes: Notes, members: Mapping[str, bytes], trust: Trust) -> None:
@@ -112,6 +140,25 @@ def _evidence(notes: Notes, members: Mapping[str, bytes], trust: Trust) -> None:
             pdf.attachment(members["proof.pdf"], "evidence.xml") == content,
             Says("与送达证明所附证据相同", "the same evidence as embedded in the proof"),
             Says("与送达证明所附证据不同", "not the evidence that is embedded in the proof"),
+        )
+        if seal is not None and seal.trusted:
+            for told in _told(content):
+                notes.passed(Number.CONTENTS, told.zh, told.en)
+
+
+def _told(evidence: bytes) -> Iterator[Says]:
+    """What the sealed evidence says of each document: its words, believed as far as its sealer is."""
+    root = xades.read(evidence)
+    titles = {
+        one.get("id"): one.findtext(f"{{{EVIDENCE}}}Title") for one in root.iterfind(f".//{{{EVIDENCE}}}Document")
+    }
+    for one in root.iterfind(f".//{{{EVIDENCE}}}Effect"):
+        name, outcome = titles.get(one.get("document"), one.get("document")), one.get("outcome", "")
+        day = one.get("effectiveDate") or "—"
+        grounds = ", ".join(ground.text or "" for ground in one.iterfind(f"{{{EVIDENCE}}}Ground"))
+        yield Says(
+            f"签章人称：《{name}》{OUTCOMES.get(outcome, outcome)}，日期 {day}，依据 {grounds}",
+            f"the sealer says of “{name}”: {outcome}, on {day}, by {grounds}",
         )
 
 

@@ -31,7 +31,7 @@ from signing.verifying import cms
 from signing.verifying.algorithms import weakness
 from signing.verifying.report import Notes, Number, Says
 from signing.verifying.stamps import of_status
-from signing.verifying.trust import Trust
+from signing.verifying.trust import Trust, called
 
 LARGEST = 256 * 1024 * 1024
 """Bytes of a PDF that is looked at."""
@@ -208,7 +208,7 @@ def _signature(
 
 
 def _trusted(notes: Notes, status: PdfSignatureStatus, moment: datetime) -> None:
-    who = status.signing_cert.subject.human_friendly
+    who = called(status.signing_cert)
     if status.trusted:
         notes.passed(
             Number.TRUST,

@@ -14,7 +14,7 @@ from pyhanko.sign.validation.status import TimestampSignatureStatus
 from signing.verifying import cms
 from signing.verifying.algorithms import weakness
 from signing.verifying.report import Notes, Number, Says
-from signing.verifying.trust import Trust
+from signing.verifying.trust import Trust, called
 
 CLOCKS_DIFFER = timedelta(minutes=5)
 """How much a maker's clock may be ahead of an authority's."""
@@ -71,6 +71,6 @@ def judged(token: bytes, covered: bytes, trust: Trust) -> Stamp:
 def of_status(status: TimestampSignatureStatus, trust: Trust, fault: Says | None = None) -> Stamp:
     """What pyHanko found, with our policy on algorithms."""
     weak = weakness(status.signing_cert, status.md_algorithm, trust.at.date())
-    who = status.signing_cert.subject.human_friendly
+    who = called(status.signing_cert)
     good = bool(status.intact and status.valid)
     return Stamp(status.timestamp, who, good, bool(status.trusted) and weak is None, fault or weak)

@@ -9,6 +9,8 @@ from datetime import datetime
 from asn1crypto import crl, ocsp, pem, x509
 from pyhanko_certvalidator import ValidationContext
 
+LONGEST_NAME = 120
+
 
 class NoCertificate(ValueError):
     """What was given as trust holds no certificate."""
@@ -75,3 +77,10 @@ def _certificates(content: bytes) -> list[x509.Certificate]:
     if not read:
         raise NoCertificate("a PEM block CERTIFICATE should be there")
     return read
+
+
+def called(certificate: x509.Certificate) -> str:
+    """The name that a certificate gives its holder: one line, whatever stands in it."""
+    subject = certificate.subject.native
+    name = subject.get("common_name") or subject.get("organization_name") or certificate.subject.human_friendly
+    return " ".join(str(name).split())[:LONGEST_NAME]

@@ -28,7 +28,7 @@ from signing.verifying.algorithms import weakness
 from signing.verifying.cms import changed_certificates
 from signing.verifying.report import Notes, Number, Says
 from signing.verifying.stamps import Stamp, judged
-from signing.verifying.trust import Trust
+from signing.verifying.trust import Trust, called
 
 LARGEST = 16 * 1024 * 1024
 DS, XADES = "http://www.w3.org/2000/09/xmldsig#", "http://uri.etsi.org/01903/v1.3.2#"
@@ -66,6 +66,17 @@ def over_members(notes: Notes, seal: bytes, members: Mapping[str, bytes], trust:
             _member(notes.of(f"{notes.part} · {name}"), name, named, members)
         return _sealed(notes, signature, properties, trust)
     return None
+
+
+def media_types(seal: bytes) -> dict[str, str]:
+    """What the seal says each member is meant to be. Raises ValueError, KeyError, for a seal of another shape."""
+    (signature,) = read(seal)
+    said = {
+        one.get("ObjectReference", "").removeprefix("#"): _one(one, "xades:MimeType").text or ""
+        for one in signature.iterfind(".//xades:DataObjectFormat", NAMES)
+    }
+    references = [one for uri, one in _references(signature).items() if uri != _properties_uri(signature)]
+    return {unquote(one.get("URI", "")): said[one.get("Id", "")] for one in references}
 
 
 def over_document(notes: Notes, content: bytes, trust: Trust) -> XmlSeal | None:
@@ -184,7 +195,7 @@ def _der_pair(value: bytes, key: ec.EllipticCurvePublicKey) -> bytes:
 
 def chained(notes: Notes, own: x509.Certificate, trust: Trust, proven: datetime | None) -> bool:
     """Whether the certificate chains to an anchor at the proven time, or now; the steps on trust and revocation."""
-    who, moment = own.subject.human_friendly, proven or trust.at
+    who, moment = called(own), proven or trust.at
     try:
         _path(own, trust, moment, "soft-fail")
     except RevokedError:
