@@ -374,6 +374,7 @@ def _app(
             intake=intake,
             clock=bench.clock,
             book=bench.book,
+            seals=bench.seals.made,
             channels=frozenset(bench.channels),
             callbacks=callbacks,
             pack=packing.pack,

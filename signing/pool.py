@@ -86,7 +86,7 @@ class SealPool:
         self._processes = processes
         self._limits = limits or pdf.Limits()
         self._executor = self._start()
-        self.made: Counter[pdf.Path] = Counter(dict.fromkeys(pdf.Path, 0))
+        self.made: Counter[str] = Counter(dict.fromkeys(pdf.Path, 0))
         """How many seals each writer has made for this pool, those of proofs included."""
 
     def use(self, courts: Courts) -> None:

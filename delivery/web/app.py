@@ -20,7 +20,7 @@ DRAIN_SECONDS = 30.0
 
 def make_app(site: Site) -> web.Application:
     """All routes. A request is counted first, then whatever is raised becomes a problem document."""
-    measures = Measures(set_aside=lambda: len(site.journal.set_aside))
+    measures = Measures(set_aside=lambda: len(site.journal.set_aside), seals=site.seals)
     app = web.Application(middlewares=[measuring(measures, time.monotonic), problems(site.clock)])
     app[operating.STOPPING] = []
     app.on_shutdown.append(_stop)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
 
 BUCKETS = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
 
@@ -14,7 +16,7 @@ BUCKETS = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
 class Measures:
     """One set per application, so that several can live in one process."""
 
-    def __init__(self, *, set_aside: Callable[[], int]) -> None:
+    def __init__(self, *, set_aside: Callable[[], int], seals: Mapping[str, int]) -> None:
         self.registry = CollectorRegistry()
         self.requests = Counter(
             "songda_http_requests", "Requests answered", ("method", "route", "status"), registry=self.registry
@@ -31,6 +33,7 @@ class Measures:
             registry=self.registry,
         )
         aside.set_function(set_aside)
+        self.registry.register(_Seals(seals))
 
         self.timestamp_gap = Gauge(
             "songda_timestamp_gap_seconds",
@@ -50,6 +53,19 @@ class Measures:
 
     def text(self) -> bytes:
         return generate_latest(self.registry)
+
+
+class _Seals(Collector):
+    """Counts kept elsewhere, read when they are asked for."""
+
+    def __init__(self, made: Mapping[str, int]) -> None:
+        self._made = made
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        family = CounterMetricFamily("songda_seals", "Seals made by this process, by who wrote them", labels=["path"])
+        for path, number in self._made.items():
+            family.add_metric([path], number)
+        yield family
 
 
 def measuring(measures: Measures, now: Callable[[], float]) -> Middleware:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from aiohttp import web
@@ -22,6 +22,7 @@ class Site:
     """`channels`: the channel words that this installation can use, as for plan_route. `callbacks`: by the provider's
     name in the address. `pack` makes proof packs. `pages`: the routes of recipients and clerks. `timestamps`: whether
     an authority is set.
+    `seals`: how many seals this process made, by who wrote them.
     """
 
     journal: Journal
@@ -33,6 +34,7 @@ class Site:
     callbacks: Mapping[str, Callback]
     pack: Packer
     timestamps: bool = False
+    seals: Mapping[str, int] = field(default_factory=dict)
     pages: Sequence[web.AbstractRouteDef] = ()
     cosigned: Callable[[bytes], Sequence[Cosigned]] = lambda note: ()
     """Reads what a witness hands in: the lines of known witnesses, verified. Raises ValueError for what is no note."""

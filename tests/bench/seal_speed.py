@@ -1,8 +1,9 @@
-"""Seals per second in one process: ours beside plain pyHanko, on the same one-page letter.
+"""Seals per second: ours beside plain pyHanko, on the same PDFs, keys and cores.
 
 Ours draws the seal, looks for its place and signs. Plain pyHanko signs only: once with a signer that keeps its loaded
-key, once with its own SimpleSigner, which loads the key for each signature. A figure counts only when the last output
-of its kind is accepted by pyHanko's validator. Run: python -m tests.bench.seal_speed [COUNT]
+key, once with its own SimpleSigner, which loads the key for each signature. The ways take turns, document by document,
+so that whatever else the machine does slows them alike. A figure counts only when pyHanko's validator accepts the
+last output of its kind. Run: python -m tests.bench.seal_speed [COUNT]
 """
 
 from __future__ import annotations
@@ -11,60 +12,68 @@ import asyncio
 import io
 import sys
 import time
-from collections.abc import Callable
+import tracemalloc
+from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from functools import cache
+from multiprocessing import get_context
 
+import psutil
 from asn1crypto import keys as asn1_keys
 from asn1crypto import pem, x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.sign import fields, signers
-from pyhanko.sign.signers.pdf_cms import Signer, SimpleSigner
+from pyhanko.sign.signers.pdf_cms import Signer as PyHankoSigner
+from pyhanko.sign.signers.pdf_cms import SimpleSigner
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 
-from signing.keys import OpenedKeys, make_key_file, open_key_file
-from signing.pdf import load_seal, seal
+from signing import pdf
+from signing.file_signer import FileSigner, PemKey, Recipe
+from tests.bench.seal_keys import RECIPES
 from tests.signing import documents, judges
 from tests.signing.conftest import AT, COURT_NAME, LABEL
 
 COUNT = 100
+OURS, KEPT, SIMPLE = "songda", "pyHanko, key kept", "pyHanko, SimpleSigner"
+MEMORY_SEALS = 3000
+
+SOURCES: dict[str, Callable[[], bytes]] = {
+    "letter": documents.reportlab_letter,
+    "typst": documents.typst_chinese,
+    "xref-streams": documents.xref_streams,
+    "pdf-2.0": documents.pdf_2_0,
+}
 
 
 @dataclass(frozen=True)
 class SealSpeed:
-    """Seals per second of one way to make them."""
+    """Seals per second of one way to make them, with one kind of key."""
 
+    key: str
     way: str
     per_second: float
 
 
-class KeptKeySigner(Signer):
-    """The baseline: pyHanko with a key that is loaded once."""
+class KeptKeySigner(PyHankoSigner):
+    """The baseline: pyHanko with a key that is loaded once, or stays in its token."""
 
-    def __init__(self, keys: OpenedKeys) -> None:
-        own, others = chain(keys)
+    def __init__(self, signer: FileSigner) -> None:
+        own, *others = (x509.Certificate.load(der) for der in signer.chain)
         super().__init__(signing_cert=own, cert_registry=SimpleCertificateStore.from_certs(others))
-        self._key = serialization.load_pem_private_key(keys.private_key_pem, None)
+        self._signer = signer
 
     async def async_sign_raw(self, data: bytes, digest_algorithm: str, dry_run: bool = False) -> bytes:
-        assert isinstance(self._key, ec.EllipticCurvePrivateKey)
-        return self._key.sign(data, ec.ECDSA(hashes.SHA256()))
+        return self._signer.sign(data)
 
 
-def chain(keys: OpenedKeys) -> tuple[x509.Certificate, list[x509.Certificate]]:
-    own, *others = (x509.Certificate.load(der) for _, _, der in pem.unarmor(keys.certificate_pem, multiple=True))
-    return own, others
-
-
-def simple_signer(keys: OpenedKeys) -> Signer:
-    own, others = chain(keys)
-    _, _, der = pem.unarmor(keys.private_key_pem)
+def simple_signer(key: PemKey) -> PyHankoSigner:
+    own, *others = (x509.Certificate.load(der) for _, _, der in pem.unarmor(key.certificate_pem, multiple=True))
+    _, _, der = pem.unarmor(key.private_key_pem)
     return SimpleSigner(own, asn1_keys.PrivateKeyInfo.load(der), SimpleCertificateStore.from_certs(others))
 
 
-def plain_pyhanko(content: bytes, signer: Signer) -> bytes:
+def plain_pyhanko(content: bytes, signer: PyHankoSigner) -> bytes:
     meta = signers.PdfSignatureMetadata(field_name="S", md_algorithm="sha256", subfilter=fields.SigSeedSubFilter.PADES)
     writer = IncrementalPdfFileWriter(io.BytesIO(content))
     output = asyncio.run(signers.PdfSigner(meta, signer).async_sign_pdf(writer))
@@ -72,36 +81,110 @@ def plain_pyhanko(content: bytes, signer: Signer) -> bytes:
     return result
 
 
-def measure(count: int = COUNT) -> list[SealSpeed]:
-    """Seal a letter `count` times in each way. Raises AssertionError when a validator refuses an output."""
-    validity = datetime(2025, 1, 1, tzinfo=UTC), datetime(2045, 1, 1, tzinfo=UTC)
-    file = make_key_file(b"bench", court="b", court_name=COURT_NAME, not_before=validity[0], not_after=validity[1])
-    keys = open_key_file(file.content, b"bench")
-    ours = load_seal(keys.private_key_pem, keys.certificate_pem, COURT_NAME, LABEL)
-    kept, simple = KeptKeySigner(keys), simple_signer(keys)
-    letter = documents.reportlab_letter()
-    ways: dict[str, Callable[[], bytes]] = {
-        "songda, seal drawn and placed": lambda: seal(letter, ours, at=AT, reason="bench", location="bench"),
-        "pyHanko, key kept, nothing drawn": lambda: plain_pyhanko(letter, kept),
-        "pyHanko, SimpleSigner, nothing drawn": lambda: plain_pyhanko(letter, simple),
+def ways(recipe: Recipe) -> dict[str, Callable[[bytes], bytes]]:
+    """The ways to seal with one key. SimpleSigner needs the key itself, so a token's key has two ways only."""
+    signer = recipe()
+    seal = pdf.seal_of(signer, COURT_NAME, LABEL)
+    made: dict[str, Callable[[bytes], bytes]] = {
+        OURS: lambda content: pdf.seal(content, seal, at=AT, reason="bench", location="bench"),
+        KEPT: lambda content: plain_pyhanko(content, KeptKeySigner(signer)),  # type: ignore[arg-type]
     }
-    return [SealSpeed(way, _speed(make, count, keys.certificate_pem)) for way, make in ways.items()]
+    if isinstance(recipe, PemKey):
+        simple = simple_signer(recipe)
+        made[SIMPLE] = lambda content: plain_pyhanko(content, simple)
+    return made
 
 
-def _speed(make: Callable[[], bytes], count: int, certificate_pem: bytes) -> float:
-    last = make()
+def measure(count: int = COUNT, recipes: Mapping[str, Recipe] | None = None) -> list[SealSpeed]:
+    """Seal each source in turn, `count` documents in each way. Raises AssertionError when the validator refuses."""
+    return [speed for key, recipe in (recipes or RECIPES).items() for speed in _of_key(key, recipe, count)]
+
+
+def _of_key(key: str, recipe: Recipe, count: int) -> list[SealSpeed]:
+    sources, made = [source() for source in SOURCES.values()], ways(recipe)
+    taken = dict.fromkeys(made, 0.0)
+    for way in made.values():
+        way(sources[0])
+    for number in range(count):
+        for name, way in made.items():
+            begun = time.perf_counter()
+            last = way(sources[number % len(sources)])
+            taken[name] += time.perf_counter() - begun
+            if number >= count - len(sources):
+                assert judges.pyhanko_accepts(last, root_of(recipe))
+    return [SealSpeed(key, name, count / seconds) for name, seconds in taken.items()]
+
+
+def root_of(recipe: Recipe) -> bytes:
+    return pem.armor("CERTIFICATE", recipe().chain[-1])
+
+
+def cold(recipe: Recipe) -> tuple[float, float]:
+    """Seconds that a new process takes to its first seal, ours and pyHanko's; both import the same libraries first."""
+    source = documents.reportlab_letter()
+    with ProcessPoolExecutor(1, get_context("spawn"), max_tasks_per_child=1) as process:
+        return process.submit(_first, recipe, source, OURS).result(), process.submit(
+            _first, recipe, source, KEPT
+        ).result()
+
+
+def _first(recipe: Recipe, source: bytes, way: str) -> float:
     begun = time.perf_counter()
-    for _ in range(count):
-        last = make()
-    taken = time.perf_counter() - begun
-    assert judges.pyhanko_accepts(last, certificate_pem)
-    return count / taken
+    ways(recipe)[way](source)
+    return time.perf_counter() - begun
+
+
+def together(recipe: Recipe, count: int, processes: int = 2) -> dict[str, float]:
+    """Seals per second of `processes` processes at once, warm."""
+    rates = {}
+    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
+        for way in (OURS, KEPT):
+            list(pool.map(_many, [recipe] * processes, [way] * processes, [2] * processes))
+            begun = time.perf_counter()
+            list(pool.map(_many, [recipe] * processes, [way] * processes, [count] * processes))
+            rates[way] = processes * count / (time.perf_counter() - begun)
+    return rates
+
+
+@cache
+def _ready(recipe: Recipe) -> tuple[dict[str, Callable[[bytes], bytes]], list[bytes]]:
+    return ways(recipe), [source() for source in SOURCES.values()]
+
+
+def _many(recipe: Recipe, way: str, count: int) -> None:
+    made, sources = _ready(recipe)
+    for number in range(count):
+        made[way](sources[number % len(sources)])
+
+
+def growth(recipe: Recipe, seals: int = MEMORY_SEALS) -> tuple[int, int]:
+    """How many octets Python's objects and the process have grown by over `seals` seals, after as many to warm up."""
+    way, source = ways(recipe)[OURS], documents.xref_streams()
+    process = psutil.Process()
+    tracemalloc.start()
+    for _ in range(seals // 10):
+        way(source)
+    before = tracemalloc.get_traced_memory()[0], process.memory_info().rss
+    for _ in range(seals):
+        way(source)
+    after = tracemalloc.get_traced_memory()[0], process.memory_info().rss
+    tracemalloc.stop()
+    return after[0] - before[0], after[1] - before[1]
 
 
 def main() -> None:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else COUNT
-    for speed in measure(count):
-        print(f"{speed.way:<40} {speed.per_second:7.1f} seals/s  ({count} of one page, P-256, one process)")
+    for key, recipe in RECIPES.items():
+        speeds = {speed.way: speed.per_second for speed in measure(count, {key: recipe})}
+        for way, per_second in speeds.items():
+            print(f"{key:<9} {way:<24} {per_second:7.1f} seals/s   ours is {speeds[OURS] / per_second:5.1f} x")
+        pair, (ours, theirs) = together(recipe, count), cold(recipe)
+        print(
+            f"{key:<9} 2 processes: {pair[OURS]:.1f} /s, pyHanko {pair[KEPT]:.1f} /s, {pair[OURS] / pair[KEPT]:.1f} x"
+        )
+        print(f"{key:<9} cold: first seal after {ours * 1000:.0f} ms, pyHanko {theirs * 1000:.0f} ms")
+    objects, resident = growth(RECIPES["P-256"])
+    print(f"KiB more after {MEMORY_SEALS} seals: Python objects {objects / 1024:+.0f}, process {resident / 1024:+.0f}")
 
 
 if __name__ == "__main__":

@@ -42,6 +42,14 @@ async def test_operators_see_how_many_deliveries_cannot_be_read(counter: Office)
     assert f"{gauge} 1.0" in (await counter.ask("GET", "/metrics", who=None)).body.decode()
 
 
+async def test_operators_see_which_writer_made_the_seals(counter: Office) -> None:
+    assert isinstance(counter.site.seals, dict)
+    counter.site.seals.update(fast=3, fallback=1)
+    text = (await counter.ask("GET", "/metrics", who=None)).body.decode()
+    assert 'songda_seals_total{path="fast"} 3.0' in text
+    assert 'songda_seals_total{path="fallback"} 1.0' in text
+
+
 async def test_a_service_without_its_journal_is_not_ready(counter: Office) -> None:
     await counter.journal.close()
     assert (await counter.ask("GET", "/healthz", who=None)).status == 200
