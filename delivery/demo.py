@@ -184,9 +184,12 @@ class Demo:
     # --- the end ---------------------------------------------------------------------------------------------------
 
     async def _save_proof(self, row: Row) -> str:
-        path = self._settings.data / "proofs" / f"{row.recipient}.pdf"
+        return await self._save(row, "proof", "pdf")
+
+    async def _save(self, row: Row, what: str, ending: str) -> str:
+        path = self._settings.data / "proofs" / f"{row.recipient}.{ending}"
         path.parent.mkdir(exist_ok=True)
-        path.write_bytes(await self._ask(f"/v1/deliveries/{row.delivery}/proof"))
+        path.write_bytes(await self._ask(f"/v1/deliveries/{row.delivery}/{what}"))
         return str(path)
 
     async def _ask(self, address: str) -> bytes:
@@ -211,6 +214,8 @@ class Demo:
         for row in self.rows.values():
             effect = await self._effect(row)
             as_it_should = _as_expected(row, effect)
+            if row.proof:
+                await self._save(row, "proof-pack", "asice")
             good = good and as_it_should
             mark = "ok" if as_it_should else "NOT AS IT SHOULD BE"
             date, grounds = effect["effective_date"] or "-", ", ".join(effect["grounds"])
@@ -315,8 +320,9 @@ async def run(settings: Settings, *, once: bool) -> int:
 def say_where(settings: Settings) -> None:
     say("")
     say("This was a rehearsal: the people, the case and the providers are invented; times are those of September 2025.")
-    say(f"  proofs of service   {settings.data / 'proofs'}")
+    say(f"  proofs and packs    {settings.data / 'proofs'}")
     say(f"  seal certificate    {settings.data / 'seal.pem'}")
+    say(f"  check one offline   songda verify {settings.data}/proofs/r1.asice --trust {settings.data}/seal.pem")
     say(f"  clerk console       {settings.base_url}/console/  (clerk, password in {settings.data / 'clerk-password'})")
     say(f"  interface           {settings.base_url}/openapi.json   secret in {settings.data / 'client-secret'}")
 

@@ -88,7 +88,7 @@ def values(printed: str) -> list[dict[str, object]]:
 
 
 def test_the_case_is_handed_in_from_a_shell_and_over_http(at_work: dict[str, str]) -> None:
-    serve, from_a_shell, over_http = blocks(README)[1:]
+    serve, from_a_shell, over_http, _ = blocks(README)[1:]
     assert shlex.split(serve[0])[1:] == ["serve", "--config", "config/local.toml"]
     answer, *routes = values(shell(from_a_shell, at_work))
     assert len(answer["deliveries"]) == 5  # type: ignore[arg-type]

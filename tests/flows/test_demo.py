@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import shlex
 import shutil
 import sqlite3
 import subprocess
@@ -22,6 +23,7 @@ from tests.servers import PROJECT
 from tests.signing.archival import pdfa_faults
 from tests.signing.containers import digidoc, unpacked, xmlsec_accepts
 from tests.signing.judges import pdfsig, qpdf_complains
+from tests.test_readme import README, blocks
 
 PATIENCE = 280.0
 """Seconds; the demo itself gives up before."""
@@ -123,6 +125,19 @@ def test_a_pack_is_exported_and_accepted_by_others(shipped: Played, tmp_path: Pa
     assert any(one.get("event") == ERDS + "ContentConsignment" and one.get("countsOn") for one in events)
     folders = {name.partition("/")[0] for name in verdict.files}
     assert {"documents", "receipts", "ledger", "certificates"} <= folders
+
+
+def test_what_the_readme_says_of_checking_a_proof_is_so(shipped: Played) -> None:
+    (line,) = blocks(README)[-1]
+    program, *words = shlex.split(line.replace("songda-data/demo", "{data}"))
+    assert program == ".venv/bin/songda"
+    for number in range(1, 6):
+        asked = [word.replace("{data}", str(shipped.data)).replace("r1.", f"r{number}.") for word in words]
+        done = songda(*asked)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "\nVALID:" in done.stdout
+        without = songda(*asked[:2])
+        assert (without.returncode, "\nCANNOT TELL:" in without.stdout) == (2, True)
 
 
 def test_another_answer_of_a_provider_changes_the_row_and_the_exit_status(tmp_path: Path) -> None:
