@@ -11,7 +11,18 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from signing.verifying import pack, pdf
-from signing.verifying.report import CANNOT_TELL, INVALID, VALID, Notes, Number, Result, Says, Step, Verdict
+from signing.verifying.report import (
+    CANNOT_TELL,
+    INVALID,
+    VALID,
+    Notes,
+    Number,
+    Result,
+    Says,
+    Step,
+    Verdict,
+    somebody_trusted,
+)
 from signing.verifying.trust import NoCertificate, Trust, certificates
 
 __all__ = ["CANNOT_TELL", "INVALID", "VALID", "NoCertificate", "Number", "Result", "Says", "Step", "Verdict", "verify"]
@@ -30,14 +41,15 @@ def verify(
     caller got elsewhere; `at`: the instant to judge for, aware. Raises NoCertificate for a trust file without any.
     """
     believed = Trust(certificates(trust), at)
-    steps: list[Step] = []
-    for name, content in files:
-        _one(Notes(name, steps), content, believed, checkpoint)
-    return Verdict(tuple(steps))
+    taken = [_one(name, content, believed, checkpoint) for name, content in files]
+    trusted = bool(taken) and all(somebody_trusted(steps) for steps in taken)
+    return Verdict(tuple(step for steps in taken for step in steps), trusted)
 
 
-def _one(notes: Notes, content: bytes, trust: Trust, checkpoint: bytes | None) -> None:
+def _one(name: str, content: bytes, trust: Trust, checkpoint: bytes | None) -> list[Step]:
+    notes = Notes(name)
     if content[:2] == b"PK" or b"mimetype" in content[:64]:
         pack.check(notes, content, trust, checkpoint)
     else:
         pdf.check(notes, content, trust)
+    return notes.steps

@@ -28,6 +28,7 @@ def faults(container: bytes, anchors: Iterable[x509.Certificate]) -> Iterator[Sa
     yield from _certificates(signed, anchors)
     for signer in signed["signer_infos"]:
         yield from _signer(signer, signed)
+        yield from _tokens(signer, anchors)
     yield from _encoding(container)
 
 
@@ -62,6 +63,14 @@ def _signer(signer: cms.SignerInfo, signed: cms.SignedData) -> Iterator[Says]:
         name = attribute["type"].native
         if name[:1].isdigit():
             yield Says(f"含有未知的未签名属性 {name}", f"an unsigned attribute that nobody knows: {name}")
+
+
+def _tokens(signer: cms.SignerInfo, anchors: Iterable[x509.Certificate]) -> Iterator[Says]:
+    """Timestamps in the container are containers too."""
+    for attribute in signer["unsigned_attrs"]:
+        if attribute["type"].native == "signature_time_stamp_token":
+            for token in attribute["values"]:
+                yield from faults(token.dump(), anchors)
 
 
 def _names_its_certificate(sid: cms.SignerIdentifier, signed: cms.SignedData) -> bool:

@@ -6,12 +6,13 @@ another truth. So everything is read here byte by byte, both lists must say the 
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from dataclasses import dataclass
 
 LARGEST = 512 * 1024 * 1024
-"""Bytes of all members together, unpacked."""
+"""Bytes of a pack."""
 
 MOST_MEMBERS = 4096
 MIMETYPE = b"application/vnd.etsi.asic-e+zip"
@@ -19,12 +20,20 @@ MIMETYPE = b"application/vnd.etsi.asic-e+zip"
 _LOCAL = struct.Struct("<4s5H3I2H")
 _CENTRAL = struct.Struct("<4s6H3I5H2I")
 _END = struct.Struct("<4s4H2IH")
-_STORED, _DEFLATED = 0, 8
-_UTF8_NAME = 0x800
+_STORED = 0
+"""Members are never packed: one content could be packed in many ways, and unpacked to more than memory holds."""
+
+_NAME = re.compile(r"[A-Za-z0-9._/-]{1,200}")
 
 
 class NotAPack(ValueError):
-    """The bytes are no container in the form that packs have. The text says what is wrong, in English."""
+    """The bytes are no container in the form that packs have. The text says what is wrong, in English; `member` which
+    member it is about, where it is about one.
+    """
+
+    def __init__(self, says: str, member: str = "") -> None:
+        super().__init__(says)
+        self.member = member
 
 
 @dataclass(frozen=True)
@@ -43,15 +52,12 @@ def members(content: bytes) -> dict[str, bytes]:
         raise NotAPack("it is too large")
     entries, directory = _directory(content)
     found: dict[str, bytes] = {}
-    position = unpacked = 0
+    position = 0
     for entry in entries:
         if entry.offset != position:
             raise NotAPack("there are bytes between its members")
-        unpacked += entry.shared[7]
-        if unpacked > LARGEST:
-            raise NotAPack("it unpacks to too much")
         if entry.name in found:
-            raise NotAPack(f"two members are called {entry.name!r}")
+            raise NotAPack(f"two members are called {entry.name!r}", entry.name)
         found[entry.name], position = _member(content, entry)
     if position != directory:
         raise NotAPack("there are bytes between its members and its directory")
@@ -84,7 +90,7 @@ def _entry(content: bytes, position: int, end: int) -> tuple[_Entry, int]:
     shared, (name_size, extra, comment, disk, internal, external, offset) = tuple(fields[:8]), fields[8:]
     if mark != b"PK\1\2" or extra:
         raise NotAPack("its directory is damaged")
-    name = _name(content[position + _CENTRAL.size : position + _CENTRAL.size + name_size], shared[1])
+    name = _name(content[position + _CENTRAL.size : position + _CENTRAL.size + name_size])
     entry = _Entry(shared, offset, name, (made_by, comment, disk, internal, external))
     if _plain(entry) is False:
         raise NotAPack(f"the directory's entry of {name!r} is not as packs have it")
@@ -101,17 +107,16 @@ MIDNIGHT, FIRST_DAY = 0, 1 << 5 | 1
 def _plain(entry: _Entry) -> bool:
     version, flags, method, time, date, *_ = entry.shared
     fixed = entry.apart == (MADE_BY, 0, 0, 0, MODE) and (version, time, date) == (20, MIDNIGHT, FIRST_DAY)
-    return fixed and flags in (0, _UTF8_NAME) and method in (_STORED, _DEFLATED)
+    return fixed and flags == 0 and method == _STORED
 
 
-def _name(raw: bytes, flags: int) -> str:
+def _name(raw: bytes) -> str:
     try:
-        name = raw.decode("utf-8" if flags & _UTF8_NAME else "ascii")
+        name = raw.decode("ascii")
     except UnicodeDecodeError as error:
         raise NotAPack("a member's name is unreadable") from error
-    parts = name.split("/")
-    if "\\" in name or "\0" in name or any(part in ("", ".", "..") for part in parts):
-        raise NotAPack("a member's name leads out of the container")
+    if not _NAME.fullmatch(name) or any(part in ("", ".", "..") for part in name.split("/")):
+        raise NotAPack("a member's name leads out of the container, or holds other signs than names have")
     return name
 
 
@@ -127,27 +132,15 @@ def _member(content: bytes, entry: _Entry) -> tuple[bytes, int]:
     packed, size = shared[6], shared[7]
     data = content[begin : begin + packed]
     if len(data) != packed:
-        raise NotAPack(f"{entry.name!r} is cut")
-    plain = data if shared[2] == _STORED else _inflated(data, size, entry.name)
-    if len(plain) != size or zlib.crc32(plain) != shared[5]:
-        raise NotAPack(f"{entry.name!r} is damaged")
-    return plain, begin + packed
-
-
-def _inflated(data: bytes, size: int, name: str) -> bytes:
-    machine = zlib.decompressobj(-zlib.MAX_WBITS)
-    try:
-        plain = machine.decompress(data, size + 1)
-    except zlib.error as error:
-        raise NotAPack(f"{name!r} is damaged") from error
-    if not machine.eof or machine.unused_data:
-        raise NotAPack(f"{name!r} is damaged")
-    return plain
+        raise NotAPack(f"{entry.name!r} is cut", entry.name)
+    if packed != size or zlib.crc32(data) != shared[5]:
+        raise NotAPack(f"{entry.name!r} is damaged", entry.name)
+    return data, begin + packed
 
 
 def _first(entries: list[_Entry], found: dict[str, bytes]) -> None:
-    """ETSI EN 319 162-1 §A.1: `mimetype` comes first and is stored, so that the kind can be read at a fixed place."""
-    if not entries or entries[0].name != "mimetype" or entries[0].shared[2] != _STORED:
-        raise NotAPack("its first member should be mimetype, stored")
+    """ETSI EN 319 162-1 §A.1: `mimetype` comes first, so that the kind can be read at a fixed place."""
+    if not entries or entries[0].name != "mimetype":
+        raise NotAPack("its first member should be mimetype")
     if found["mimetype"] != MIMETYPE:
-        raise NotAPack("its mimetype should be that of ASiC-E")
+        raise NotAPack("its mimetype should be that of ASiC-E", "mimetype")

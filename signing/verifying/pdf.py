@@ -31,7 +31,7 @@ from signing.verifying import cms
 from signing.verifying.algorithms import weakness
 from signing.verifying.report import Notes, Number, Says
 from signing.verifying.stamps import of_status
-from signing.verifying.trust import Trust, called
+from signing.verifying.trust import Trust, called, for_time_only, revoked
 
 LARGEST = 256 * 1024 * 1024
 """Bytes of a PDF that is looked at."""
@@ -62,6 +62,8 @@ def check(notes: Notes, content: bytes, trust: Trust) -> Sequence[Seal]:
     with notes.guarded(Number.FORM):
         reader = _opened(notes, content)
         if reader is not None:
+            with notes.guarded(Number.BYTES):
+                _appended(notes, content, reader)
             return _checked(notes, content, reader, _with_store(notes, reader, trust))
     return ()
 
@@ -116,16 +118,18 @@ def _seal(
     notes: Notes, content: bytes, embedded: EmbeddedPdfSignature, trust: Trust, stamps: Sequence[datetime]
 ) -> Seal:
     status = asyncio.run(async_validate_pdf_signature(embedded, trust.context(), trust.context()))
-    proven = _proven(status.timestamp_validity, stamps)
+    proven = _proven(status.timestamp_validity, stamps, trust)
     if proven is not None and proven < trust.at:
         # The certificate had to be good when the seal was made, and that time is proven.
         status = asyncio.run(async_validate_pdf_signature(embedded, trust.context(proven), trust.context()))
     unchanged = _bytes(notes, content, embedded, status)
     _signature(notes, embedded, status, trust, proven)
-    _trusted(notes, status, proven or trust.at)
-    _revoked(notes, embedded, status, trust, proven)
+    moment = proven or trust.at
+    trusted = _trusted(notes, status, moment)
+    if trusted:
+        trusted = not revoked(notes, status.signing_cert, trust, moment)
     _time(notes, status, stamps, trust)
-    return Seal(status, bool(status.trusted), unchanged, proven)
+    return Seal(status, trusted, unchanged, proven)
 
 
 # --- bytes ------------------------------------------------------------------------------------------------------------
@@ -207,44 +211,30 @@ def _signature(
         )
 
 
-def _trusted(notes: Notes, status: PdfSignatureStatus, moment: datetime) -> None:
+def _trusted(notes: Notes, status: PdfSignatureStatus, moment: datetime) -> bool:
     who = called(status.signing_cert)
+    if for_time_only(status.signing_cert):
+        notes.failed(Number.TRUST, "时间戳机构的证书不得用于签章", "an authority of time may not seal documents")
+        return False
     if status.trusted:
         notes.passed(
             Number.TRUST,
             f"“{who}”的证书由您指定的信任证书签发，于 {moment:%Y-%m-%d} 有效",
             f"the certificate of “{who}” chains to a certificate that you trust, and was valid on {moment:%Y-%m-%d}",
         )
-        return
+        return True
     why = status.trust_problem_indic.standard_name if status.trust_problem_indic else "NO_CHAIN"
     notes.not_checked(
         Number.TRUST,
         f"未能追溯到您指定的信任证书（{why}）；文件自称的签章人：“{who}”，不足为凭",
         f"no chain to a certificate that you trust ({why}); the file calls its sealer “{who}”, which proves nothing",
     )
+    return False
 
 
-def _revoked(
-    notes: Notes, embedded: EmbeddedPdfSignature, status: PdfSignatureStatus, trust: Trust, proven: datetime | None
-) -> None:
-    if status.revocation_details is not None and not status.trusted:
-        on = status.revocation_details.revocation_date
-        notes.failed(Number.REVOCATION, f"证书已于 {on:%Y-%m-%d} 吊销", f"the certificate was revoked on {on:%Y-%m-%d}")
-    elif not (status.trusted and trust.knows_revocation):
-        notes.not_checked(
-            Number.REVOCATION, "文件中没有吊销信息，也未联网查询", "no revocation data in the file; nothing was fetched"
-        )
-    else:
-        context = trust.context(proven, revocation="hard-fail")
-        strict = asyncio.run(async_validate_pdf_signature(embedded, context, trust.context(), skip_diff=True))
-        known = bool(strict.trusted)
-        says = ("随附的吊销信息表明证书有效", "the revocation data in the file show the certificate alive")
-        lacks = ("随附的吊销信息不覆盖此证书", "the revocation data in the file do not cover this certificate")
-        (notes.passed if known else notes.not_checked)(Number.REVOCATION, *(says if known else lacks))
-
-
-def _proven(stamp: TimestampSignatureStatus | None, stamps: Sequence[datetime]) -> datetime | None:
-    own = [stamp.timestamp] if stamp is not None and stamp.trusted else []
+def _proven(stamp: TimestampSignatureStatus | None, stamps: Sequence[datetime], trust: Trust) -> datetime | None:
+    judged = of_status(stamp, trust) if stamp is not None else None
+    own = [judged.at] if judged is not None and judged.good and judged.trusted else []
     return min([*own, *stamps], default=None)
 
 
@@ -273,9 +263,10 @@ def _document_stamps(notes: Notes, content: bytes, reader: PdfFileReader, trust:
                 mine.failed(Number.BYTES, fault.zh, fault.en)
             if status.modification_level not in UNTOUCHED:
                 mine.failed(Number.BYTES, "时间戳之后内容被改动", "something was changed after the timestamp")
-            of_status(status, trust).tell(mine, None)
-            if status.trusted:
-                proven.append(status.timestamp)
+            stamp = of_status(status, trust)
+            stamp.tell(mine, None)
+            if stamp.good and stamp.trusted and not gap and status.modification_level in UNTOUCHED:
+                proven.append(stamp.at)
     return proven
 
 
@@ -309,6 +300,19 @@ def _somebody_trusted(notes: Notes, seals: Sequence[Seal], trust: Trust) -> None
             "没有任何签章出自您指定的信任证书",
             "no seal on this document chains to a certificate that you trust",
         )
+
+
+def _appended(notes: Notes, content: bytes, reader: PdfFileReader) -> None:
+    """What follows the last seal may only be updates that change something, and those are judged: an update without
+    any content, or bytes that no reader looks at, have no honest reason.
+    """
+    last = max(reader.embedded_signatures, key=lambda one: one.signed_revision)
+    _, _, begin, length = (int(one) for one in last.byte_range)
+    tail = content[begin + length :].strip()
+    updates = range(last.signed_revision + 1, reader.xrefs.total_revisions)
+    empty = [one for one in updates if not reader.xrefs.explicit_refs_in_revision(one)]
+    if tail and (empty or tail.count(b"startxref") != len(updates)):
+        notes.failed(Number.BYTES, "最后一枚签章之后附有空的更新", "an empty update was added after the last seal")
 
 
 def attachment(content: bytes, name: str) -> bytes | None:

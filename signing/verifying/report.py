@@ -5,10 +5,11 @@ The numbers are those of docs/verifying.md, where each step is done by hand with
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
+from unicodedata import category
 
 VALID, INVALID, CANNOT_TELL = 0, 1, 2
 
@@ -74,16 +75,23 @@ class Step:
 
 @dataclass(frozen=True)
 class Verdict:
-    """All steps in order. `exit` is 0 valid, 1 invalid, 2 cannot tell (contract.md §1)."""
+    """All steps in order. `trusted`: every file has a seal of somebody whom the caller trusts. `exit` is 0 valid,
+    1 invalid, 2 cannot tell.
+    """
 
     steps: tuple[Step, ...]
+    trusted: bool
 
     @property
     def exit(self) -> int:
         if any(step.result is Result.FAILED for step in self.steps):
             return INVALID
-        trusted = any(step.number is Number.TRUST and step.result is Result.PASSED for step in self.steps)
-        return VALID if trusted else CANNOT_TELL
+        return VALID if self.trusted else CANNOT_TELL
+
+
+def somebody_trusted(steps: Iterable[Step]) -> bool:
+    """Whether among the steps about one file a seal is of somebody trusted."""
+    return any(step.number is Number.TRUST and step.result is Result.PASSED for step in steps)
 
 
 @dataclass
@@ -124,4 +132,11 @@ class Notes:
             self.failed(number, f"无法解读（{kind}）", f"cannot be read ({kind})")
 
     def _note(self, number: Number, result: Result, zh: str, en: str) -> None:
-        self.steps.append(Step(number, self.part, result, Says(zh, en)))
+        self.steps.append(Step(number, _seen(self.part), result, Says(_seen(zh), _seen(en))))
+
+
+def _seen(text: str) -> str:
+    """Names come out of hostile files: signs that move the cursor or turn the direction of writing would let them draw
+    a verdict of their own.
+    """
+    return "".join("\ufffd" if category(one) in ("Cc", "Cf", "Zl", "Zp", "Cs") else one for one in text)

@@ -14,8 +14,9 @@ from pyhanko.sign.validation.status import TimestampSignatureStatus
 from signing.verifying import cms
 from signing.verifying.algorithms import weakness
 from signing.verifying.report import Notes, Number, Says
-from signing.verifying.trust import Trust, called
+from signing.verifying.trust import Standing, Trust, called, standing
 
+REVOKED = Says("时间戳机构的证书已被吊销", "the certificate of the authority of time was revoked")
 CLOCKS_DIFFER = timedelta(minutes=5)
 """How much a maker's clock may be ahead of an authority's."""
 
@@ -73,4 +74,6 @@ def of_status(status: TimestampSignatureStatus, trust: Trust, fault: Says | None
     weak = weakness(status.signing_cert, status.md_algorithm, trust.at.date())
     who = called(status.signing_cert)
     good = bool(status.intact and status.valid)
-    return Stamp(status.timestamp, who, good, bool(status.trusted) and weak is None, fault or weak)
+    gone = status.trusted and standing(status.signing_cert, trust, trust.at) is Standing.REVOKED
+    fault = fault or weak or (REVOKED if gone else None)
+    return Stamp(status.timestamp, who, good, bool(status.trusted) and fault is None, fault)

@@ -22,13 +22,13 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from lxml import etree
 from pyhanko_certvalidator import CertificateValidator
-from pyhanko_certvalidator.errors import PathError, RevokedError, ValidationError
+from pyhanko_certvalidator.errors import PathError, ValidationError
 
 from signing.verifying.algorithms import weakness
 from signing.verifying.cms import changed_certificates
 from signing.verifying.report import Notes, Number, Says
 from signing.verifying.stamps import Stamp, judged
-from signing.verifying.trust import Trust, called
+from signing.verifying.trust import Trust, called, for_time_only, revoked
 
 LARGEST = 16 * 1024 * 1024
 DS, XADES = "http://www.w3.org/2000/09/xmldsig#", "http://uri.etsi.org/01903/v1.3.2#"
@@ -196,11 +196,12 @@ def _der_pair(value: bytes, key: ec.EllipticCurvePublicKey) -> bytes:
 def chained(notes: Notes, own: x509.Certificate, trust: Trust, proven: datetime | None) -> bool:
     """Whether the certificate chains to an anchor at the proven time, or now; the steps on trust and revocation."""
     who, moment = called(own), proven or trust.at
-    try:
-        _path(own, trust, moment, "soft-fail")
-    except RevokedError:
-        notes.failed(Number.REVOCATION, "证书已被吊销", "the certificate was revoked")
+    if for_time_only(own):
+        notes.failed(Number.TRUST, "时间戳机构的证书不得用于签章", "an authority of time may not seal documents")
         return False
+    validator = CertificateValidator(own, list(trust.others), validation_context=trust.context(moment))
+    try:
+        asyncio.run(validator.async_validate_usage({"non_repudiation"}))  # type: ignore[no-untyped-call]
     except (PathError, ValidationError) as error:
         why = type(error).__name__
         notes.not_checked(
@@ -214,30 +215,7 @@ def chained(notes: Notes, own: x509.Certificate, trust: Trust, proven: datetime 
         f"“{who}”的证书由您指定的信任证书签发，于 {moment:%Y-%m-%d} 有效",
         f"the certificate of “{who}” chains to a certificate that you trust, and was valid on {moment:%Y-%m-%d}",
     )
-    _alive(notes, own, trust, moment)
-    return True
-
-
-def _alive(notes: Notes, own: x509.Certificate, trust: Trust, moment: datetime) -> None:
-    try:
-        if not trust.knows_revocation:
-            raise ValidationError("none")  # noqa: TRY301 — the same end as data that do not reach
-        _path(own, trust, moment, "hard-fail")
-    except (PathError, ValidationError):
-        notes.not_checked(
-            Number.REVOCATION, "没有可用的吊销信息，也未联网查询", "no revocation data that reach; nothing was fetched"
-        )
-    else:
-        notes.passed(Number.REVOCATION, "随附的吊销信息表明证书有效", "the revocation data show the certificate alive")
-
-
-def _path(own: x509.Certificate, trust: Trust, moment: datetime, revocation: str) -> None:
-    validator = CertificateValidator(
-        own, list(trust.others), validation_context=trust.context(moment, revocation=revocation)
-    )
-    asyncio.run(
-        validator.async_validate_usage({"non_repudiation"})  # type: ignore[no-untyped-call]
-    )
+    return not revoked(notes, own, trust, moment)
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------
@@ -323,10 +301,20 @@ def _stamps(notes: Notes, signature: etree._Element, trust: Trust) -> list[Stamp
         (properties,) = unsigned
         for stamp in properties:
             method, token = stamp
-            if stamp.tag != f"{{{XADES}}}SignatureTimeStamp" or method.get("Algorithm") != C14N:
+            form = (stamp.tag, method.tag, method.items(), token.tag, token.items())
+            if form != _STAMP_FORM or stamp.attrib or properties.attrib or unsigned.attrib:
                 raise ValueError("an unsigned property that nobody knows")
             found.append(judged(_unbase64(token.text), covered, trust))
     return found
+
+
+_STAMP_FORM = (
+    f"{{{XADES}}}SignatureTimeStamp",
+    f"{{{DS}}}CanonicalizationMethod",
+    [("Algorithm", C14N)],
+    f"{{{XADES}}}EncapsulatedTimeStamp",
+    [],
+)
 
 
 def _one(element: etree._Element, path: str) -> etree._Element:

@@ -69,9 +69,7 @@ class Sealer:
     @cached_property
     def stamped_seal(self) -> Seal:
         """Keeps room for a timestamp."""
-        return load_seal(
-            self.key_pem, self.chain_pem, "示例市滨江区人民法院", "电子送达专用章", token_room=TOKEN_ROOM
-        )
+        return load_seal(self.key_pem, self.chain_pem, "示例市滨江区人民法院", "电子送达专用章", token_room=TOKEN_ROOM)
 
     def revocations(self, *, revoked_at: datetime | None = None, at: datetime = AT) -> bytes:
         """A revocation list (DER) of the root, in which the seal stands or does not."""

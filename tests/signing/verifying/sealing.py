@@ -45,7 +45,9 @@ def archived(by: Sealer, clock: Clock, content: bytes | None = None, at: datetim
     return pdf.with_document_timestamp(prepared, clock.token(prepared.imprint, at))
 
 
-def foreign(by: Sealer, content: bytes, name: str, *, box: tuple[int, int, int, int] | None = None, digest: str = "sha256") -> bytes:
+def foreign(
+    by: Sealer, content: bytes, name: str, *, box: tuple[int, int, int, int] | None = None, digest: str = "sha256"
+) -> bytes:
     """Signed by pyHanko with its own defaults; visible where there is a box on the first page."""
     writer = IncrementalPdfFileWriter(io.BytesIO(content), strict=False)
     fields.append_signature_field(writer, fields.SigFieldSpec(name, box=box))

@@ -1,0 +1,96 @@
+"""What is as it should be is found so: every level of seal, foreign ones, packs, and what cannot be told is said."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from signing.verify import CANNOT_TELL, INVALID, VALID, NoCertificate, Number, Result, Verdict, verify
+from tests.signing import hand_made
+from tests.signing.verifying import packs, sealing
+from tests.signing.verifying.pki import LATER, Clock, Sealer
+
+
+def results(verdict: Verdict, number: Number) -> set[Result]:
+    return {step.result for step in verdict.steps if step.number is number}
+
+
+def faults(verdict: Verdict) -> list[str]:
+    return [f"{step.part}: {step.says.en}" for step in verdict.steps if step.result is Result.FAILED]
+
+
+def judged(
+    content: bytes, trust: Sequence[bytes], name: str = "letter.pdf", checkpoint: bytes | None = None
+) -> Verdict:
+    return verify([(name, content)], trust=trust, checkpoint=checkpoint, at=LATER)
+
+
+@pytest.mark.parametrize("level", ["basic", "stamped", "long_term", "archived"])
+def test_every_level_of_our_seal(level: str, court: Sealer, authority: Clock) -> None:
+    make = getattr(sealing, level)
+    content = make(court) if level == "basic" else make(court, authority)
+    verdict = judged(content, [court.root_pem, authority.root_pem])
+    assert (verdict.exit, faults(verdict)) == (VALID, [])
+    assert results(verdict, Number.TIME) == {Result.NOT_CHECKED if level == "basic" else Result.PASSED}
+    assert (Result.PASSED in results(verdict, Number.REVOCATION)) == (level in ("long_term", "archived"))
+
+
+def test_without_trust_nothing_is_told(court: Sealer) -> None:
+    verdict = judged(sealing.basic(court), [])
+    assert verdict.exit == CANNOT_TELL
+    assert results(verdict, Number.TRUST) == {Result.NOT_CHECKED}
+
+
+def test_a_name_proves_nothing(court: Sealer, stranger: Sealer) -> None:
+    assert judged(sealing.basic(stranger), [court.root_pem]).exit == INVALID
+
+
+def test_every_file_needs_a_seal_that_is_trusted(court: Sealer, stranger: Sealer) -> None:
+    ours, theirs = sealing.basic(court), sealing.basic(stranger)
+    assert verify([("a", ours), ("b", ours)], trust=[court.root_pem], at=LATER).exit == VALID
+    assert verify([("a", ours), ("b", theirs)], trust=[court.root_pem], at=LATER).exit == INVALID
+    assert verify([("a", ours), ("a", b"")], trust=[court.root_pem], at=LATER).exit == INVALID
+    assert verify([], trust=[court.root_pem], at=LATER).exit == CANNOT_TELL
+
+
+def test_foreign_documents_with_several_seals(court: Sealer, stranger: Sealer) -> None:
+    one = sealing.foreign(court, sealing.letter(), "A")
+    two = sealing.foreign(court, one, "B", box=(40, 40, 200, 100))
+    assert judged(one, [court.root_pem]).exit == VALID
+    assert judged(two, [court.root_pem]).exit == VALID
+    assert judged(two, []).exit == CANNOT_TELL
+    ours_over_theirs = sealing.basic(court, sealing.foreign(stranger, sealing.letter(), "A"))
+    assert judged(ours_over_theirs, [court.root_pem]).exit == VALID
+
+
+def test_documents_that_others_signed_before(court: Sealer) -> None:
+    for name, content in hand_made.signed_before():
+        verdict = judged(sealing.basic(court, content), [court.root_pem], name)
+        # Who locks all fields forbids every later seal, ours too (ISO 32000-2 §12.8.2.4).
+        assert verdict.exit == (INVALID if name == "locked-all" else VALID), (name, faults(verdict))
+
+
+@pytest.mark.parametrize("stamped", [True, False])
+def test_a_pack(pack: packs.Pack, court: Sealer, authority: Clock, stamped: bool) -> None:
+    content = pack.sealed(court, authority if stamped else None)
+    trust = [court.root_pem, authority.root_pem]
+    verdict = judged(content, trust, "pack.asice", pack.log.checkpoint())
+    assert (verdict.exit, faults(verdict)) == (VALID, [])
+    for number in (Number.FORM, Number.LEDGER, Number.CHECKPOINT, Number.CONTENTS):
+        assert results(verdict, number) == {Result.PASSED}
+    without = judged(content, trust, "pack.asice")
+    assert results(without, Number.CHECKPOINT) == {Result.PASSED, Result.NOT_CHECKED}
+    assert judged(content, [], "pack.asice").exit == CANNOT_TELL
+
+
+def test_trust_without_a_certificate_is_an_error_of_the_caller(court: Sealer) -> None:
+    with pytest.raises(NoCertificate):
+        judged(sealing.basic(court), [b"-----BEGIN NOTHING-----"])
+
+
+def test_names_cannot_draw_a_verdict(court: Sealer) -> None:
+    verdict = judged(b"", [court.root_pem], "\x1b[2K\u202eok\n  passed")
+    assert all(
+        "\x1b" not in step.part and "\n" not in step.part and "\u202e" not in step.part for step in verdict.steps
+    )
