@@ -33,7 +33,7 @@ from delivery.keys import Watch
 from delivery.rehearsal import Conductor, Counterparts
 from delivery.rulebooks import file_digests
 from delivery.settings import Settings
-from delivery.web import console, recipient
+from delivery.web import console, recipient, verify_page
 from delivery.web.app import make_app, make_runner
 from delivery.web.pages import CourtCard
 from delivery.web.site import Site
@@ -48,6 +48,7 @@ from delivery.worker.sequencing import Sequencing
 from delivery.worker.stamping import Stamping
 from signing.pdf import Limits
 from signing.pool import SealPool
+from signing.verify import Verdict
 
 ROLES = frozenset({"web", "queue", "worker"})
 
@@ -367,6 +368,10 @@ def _app(
         base_url=settings.base_url,
         rehearsal=settings.rehearsal,
     )
+
+    async def verified(files: verify_page.Files) -> Verdict:
+        return await bench.seals.verify(files, trust=_own_trust(settings), at=bench.clock.now())
+
     return make_app(
         Site(
             journal=bench.journal,
@@ -379,10 +384,17 @@ def _app(
             callbacks=callbacks,
             pack=packing.pack,
             timestamps=bench.stamping is not None,
-            pages=[*recipient.routes(pages), *console.routes(desk)],
+            pages=[*recipient.routes(pages), *verify_page.routes(pages, verified), *console.routes(desk)],
             cosigned=ledger_keys.cosigned_by(settings),
         )
     )
+
+
+def _own_trust(settings: Settings) -> list[bytes]:
+    """What the page of verification believes: the seals of this installation and its authorities of time."""
+    files = [*sorted(settings.data.glob("seal*.pem")), *sorted(settings.data.glob("timestamps.pem"))]
+    named = [settings.path.parent / row.trust for row in settings.timestamps if row.trust]
+    return [file.read_bytes() for file in (*files, *named)]
 
 
 def _conductor(

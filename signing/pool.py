@@ -32,6 +32,7 @@ from signing.file_signer import Recipe
 from signing.pack import PackContent, sealed_pack
 from signing.secrecy import keep_memory_private
 from signing.signer import Signer
+from signing.verify import Verdict, verify
 
 Given = ParamSpec("Given")
 Answer = TypeVar("Answer")
@@ -145,6 +146,10 @@ class SealPool:
             return await self._run(inspection.inspect, content, self._limits)
         except SignerLost:
             return inspection.unreadable(content)
+
+    async def verify(self, files: Sequence[tuple[str, bytes]], *, trust: Sequence[bytes], at: datetime) -> Verdict:
+        """`signing.verify.verify` within the pool's limits of time and memory."""
+        return await self._run(verify, files, trust=trust, at=at)
 
     def close(self) -> None:
         """Stop taking work and let the processes end; work that has begun is finished first."""

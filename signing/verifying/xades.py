@@ -13,6 +13,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from urllib.parse import unquote
 
 from asn1crypto import x509
@@ -308,7 +309,7 @@ def _stamps(notes: Notes, signature: etree._Element, trust: Trust) -> list[Stamp
     return found
 
 
-_STAMP_FORM = (
+_STAMP_FORM: tuple[Any, ...] = (
     f"{{{XADES}}}SignatureTimeStamp",
     f"{{{DS}}}CanonicalizationMethod",
     [("Algorithm", C14N)],

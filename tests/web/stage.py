@@ -46,11 +46,13 @@ from delivery.journal.documents import Files
 from delivery.journal.journal import Journal
 from delivery.journal.links import Link
 from delivery.journal.submissions import Filing
-from delivery.web import console, recipient
+from delivery.web import console, recipient, verify_page
 from delivery.web.access import PatternAccessLogger
 from delivery.web.pages import CourtCard
+from signing.errors import SignerLost
 from signing.links import link_id, make_token
 from signing.pages import page_image
+from signing.verify import Verdict, verify
 from tests.core.world import book
 from tests.web.papers import paper
 
@@ -138,6 +140,7 @@ class Stage:
     base_url: str = ""
     log: list[str] = field(default_factory=list)
     rules: Rulebook = field(default_factory=book)
+    trusted: list[bytes] = field(default_factory=list)
 
     async def delivery(
         self,
@@ -311,7 +314,13 @@ def application(stage: Stage, courts: Mapping[str, CourtCard]) -> web.Applicatio
         book=stage.rules,
         rehearsal=True,
     )
-    app.add_routes([*recipient.routes(pages), *console.routes(desk)])
+
+    async def verified(files: verify_page.Files) -> Verdict:
+        if any(content == b"%PDF-kills" for _, content in files):
+            raise SignerLost("the process that worked on it ended")
+        return await asyncio.to_thread(verify, files, trust=stage.trusted, at=stage.clock.now())
+
+    app.add_routes([*recipient.routes(pages), *verify_page.routes(pages, verified), *console.routes(desk)])
     return app
 
 

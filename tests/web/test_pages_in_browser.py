@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, FilePayload, Page, async_playwright
 
 from delivery.core.effect import document_effects
 from delivery.core.model import Address, Fact, Person
@@ -19,6 +19,8 @@ from delivery.core.ports import RawReceipt
 from delivery.core.second_person import decide_proposal
 from tests.core.world import book
 from tests.servers import PROJECT
+from tests.signing.verifying import sealing
+from tests.signing.verifying.pki import sealer
 from tests.web.papers import PICTURE
 from tests.web.stage import COURTS, CREDIT_CODE, LAST6, PASSWORD, Stage, company, open_stage, person
 from tests.web.test_keys_page import enter
@@ -415,3 +417,16 @@ async def _a_busy_court(stage: Stage) -> tuple[str, str]:
     stage.clock.move(days=4)
     await stage.delivery(person("孙立"), number="（2024）示0101民初127号")
     return done, post
+
+
+async def test_checking_a_file(stage: Stage, page: Page, shoot: Shoot) -> None:
+    ours, theirs = sealer("示范市人民法院"), sealer("示范市人民法院")
+    stage.trusted.append(ours.root_pem)
+    await page.goto("/verify")
+    await shoot(page, "verify")
+    for name, content in (("valid", sealing.basic(ours)), ("invalid", sealing.basic(theirs))):
+        file = FilePayload(name=f"{name}.pdf", mimeType="application/pdf", buffer=content)
+        await page.set_input_files("input[type=file]", file)
+        await page.locator("form button").click()
+        assert await page.locator("ol.record li").count() > 4
+        await shoot(page, f"verify-{name}")

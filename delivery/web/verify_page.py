@@ -1,0 +1,154 @@
+"""GET and POST /verify: a file is looked at with the eyes of this installation, for whoever asks.
+
+Public, without scripts, and without a memory: what is sent in is neither kept nor logged. The page trusts the seals of
+this installation alone and says so; who must not have to believe this court uses `songda verify` on a machine of his
+own (docs/verifying.md).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import re
+import secrets
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import groupby
+
+from aiohttp import BodyPartReader, web
+
+from delivery.web.bodies import NO_MULTIPART
+from delivery.web.visit import RecipientPages, show, text_for
+from signing.errors import SignerLost
+from signing.verify import CANNOT_TELL, INVALID, VALID, Result, Step, Verdict
+
+LARGEST_UPLOAD = 32 * 1024 * 1024
+"""Bytes of all files together."""
+
+MOST_FILES = 8
+MOST_WAITING = 4
+"""Checks under way or waiting; whoever comes later is asked to come again."""
+
+PER_SENDER, SPAN = 30, timedelta(minutes=10)
+MOST_SENDERS = 10_000
+CHUNK = 64 * 1024
+CONCLUSIONS = {VALID: "valid", INVALID: "invalid", CANNOT_TELL: "cannot_tell"}
+_NAME = re.compile(r"[^\w.()（）-]+")
+
+Files = Sequence[tuple[str, bytes]]
+Verify = Callable[[Files], Awaitable[Verdict]]
+
+
+class TooMuch(Exception):
+    """More files or bytes than the page takes."""
+
+
+@dataclass
+class Limits:
+    """Who asked how often, in memory alone: senders are told apart by a digest whose key ends with the process."""
+
+    key: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
+    asked: dict[bytes, deque[datetime]] = field(default_factory=dict)
+    waiting: int = 0
+
+    def takes(self, sender: str, now: datetime) -> bool:
+        """Counts one check of that sender, and says whether it may be made."""
+        name = hmac.digest(self.key, sender.encode(), "sha256")
+        times = self.asked.setdefault(name, deque(maxlen=PER_SENDER))
+        if self.waiting >= MOST_WAITING or (len(times) == PER_SENDER and now - times[0] < SPAN):
+            return False
+        times.append(now)
+        if len(self.asked) > MOST_SENDERS:
+            self.asked = {one: seen for one, seen in self.asked.items() if now - seen[-1] < SPAN}
+        return True
+
+
+def routes(deps: RecipientPages, verify: Verify) -> list[web.RouteDef]:
+    """`verify` judges in a process of its own; it raises SignerLost for a file that ends that process."""
+    limits, one_at_a_time = Limits(), asyncio.Semaphore(1)
+
+    async def asked(request: web.Request) -> web.Response:
+        return show(deps, request, "verify", parts=None)
+
+    async def sent(request: web.Request) -> web.Response:
+        if not limits.takes(request.remote or "", deps.clock.now()):
+            return show(deps, request, "verify", status=429, parts=None, refused="too_often")
+        limits.waiting += 1
+        try:
+            files = await _read(request)
+            if not files:
+                return show(deps, request, "verify", status=400, parts=None, refused="no_file")
+            async with one_at_a_time:
+                return _shown(deps, request, await verify(files))
+        except TooMuch:
+            return show(deps, request, "verify", status=413, parts=None, refused="too_much")
+        except SignerLost:
+            return show(deps, request, "verify", status=422, parts=None, refused="not_read")
+        finally:
+            limits.waiting -= 1
+
+    return [web.get("/verify", asked), web.post("/verify", sent)]
+
+
+def _shown(deps: RecipientPages, request: web.Request, verdict: Verdict) -> web.Response:
+    chinese = text_for(request, deps.book).language == "zh"
+    return show(
+        deps, request, "verify", parts=list(_parts(verdict, chinese=chinese)), conclusion=CONCLUSIONS[verdict.exit]
+    )
+
+
+def _parts(verdict: Verdict, *, chinese: bool) -> Iterator[tuple[str, list[dict[str, str]]]]:
+    for part, steps in groupby(verdict.steps, key=lambda step: step.part):
+        yield part, [_line(step, chinese=chinese) for step in steps]
+
+
+def _line(step: Step, *, chinese: bool) -> dict[str, str]:
+    name, says = step.name, step.says
+    look = {Result.PASSED: "good", Result.FAILED: "warn", Result.NOT_CHECKED: ""}[step.result]
+    return {
+        "number": str(int(step.number)),
+        "name": name.zh if chinese else name.en,
+        "says": says.zh if chinese else says.en,
+        "result": step.result.value,
+        "look": look,
+    }
+
+
+async def _read(request: web.Request) -> list[tuple[str, bytes]]:
+    """The files of the form by name, in order. Raises TooMuch."""
+    if request.content_type != "multipart/form-data":
+        return []
+    if (request.content_length or 0) > LARGEST_UPLOAD + CHUNK:
+        raise TooMuch
+    files: list[tuple[str, bytes]] = []
+    left = LARGEST_UPLOAD
+    try:
+        reader = await request.multipart()
+        while (part := await reader.next()) is not None:
+            if not isinstance(part, BodyPartReader):
+                return []
+            content = await _content(part, left)
+            left -= len(content)
+            if content and part.filename:
+                files.append((_name(part.filename), content))
+            if len(files) > MOST_FILES:
+                raise TooMuch
+    except NO_MULTIPART:
+        return []
+    return files
+
+
+async def _content(part: BodyPartReader, limit: int) -> bytes:
+    content = bytearray()
+    while chunk := await part.read_chunk(CHUNK):
+        content += chunk
+        if len(content) > limit:
+            raise TooMuch
+    return bytes(content)
+
+
+def _name(given: str) -> str:
+    """The file's name as it may stand on the page."""
+    return _NAME.sub(" ", re.split(r"[/\\]", given)[-1])[-80:].strip() or "?"

@@ -1,0 +1,80 @@
+"""The page that looks at a file: what it says, what it refuses, and that it keeps nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from pathlib import Path
+
+from aiohttp import FormData
+
+from delivery.web.verify_page import LARGEST_UPLOAD, MOST_FILES, PER_SENDER
+from tests.signing.verifying import sealing
+from tests.signing.verifying.pki import sealer
+from tests.web.browsing import Page, Visitor
+from tests.web.stage import Stage
+from tests.web.visits import link_out
+
+
+async def sent(visitor: Visitor, *files: tuple[str, bytes]) -> Page:
+    form = FormData(quote_fields=False)  # as browsers write names
+    for name, content in files:
+        form.add_field("file", io.BytesIO(content), filename=name, content_type="application/pdf")
+    return await visitor.post("/verify", form)
+
+
+async def test_a_document_of_ours_and_one_of_a_stranger(stage: Stage) -> None:
+    ours, theirs = sealer("示范市人民法院"), sealer("示范市人民法院")
+    stage.trusted.append(ours.root_pem)
+    content = sealing.basic(ours)
+    async with Visitor(stage) as visitor:
+        good = await sent(visitor, ("传票.pdf", content))
+        assert good.status == 200
+        assert good.says("有效：各步均未发现问题")
+        assert good.says("传票.pdf")
+        assert good.says("本页只代表本法院的说法")
+        assert (await sent(visitor, ("x.pdf", sealing.basic(theirs)))).says("无效")
+        assert (await sent(visitor, ("x.pdf", content), ("y.pdf", content[:-9]))).says("无效")
+    async with Visitor(stage, "en") as visitor:
+        page = await sent(visitor, ("a.pdf", content))
+        assert page.says("This page can only say what this court says")
+        assert page.says("the seal covers the whole file")
+
+
+async def test_what_it_refuses(stage: Stage) -> None:
+    async with Visitor(stage) as visitor:
+        assert (await visitor.get("/verify")).says("选择文件")
+        assert (await visitor.post("/verify", {"file": "text"})).status == 400
+        assert (await sent(visitor, *[("a.pdf", b"%PDF-")] * (MOST_FILES + 1))).status == 413
+        too_large = await sent(visitor, ("a.pdf", bytes(LARGEST_UPLOAD + 1)))
+        assert too_large.status == 413
+        assert (await sent(visitor, ("a.pdf", b"%PDF-kills"))).status == 422
+        strange = await sent(visitor, ("../../<b>\u202e.pdf", b"%PDF-"))
+        assert strange.status == 200
+        assert strange.tree().findtext(".//h2") == "b .pdf"
+
+
+async def test_nobody_takes_it_all(stage: Stage) -> None:
+    async with Visitor(stage) as visitor:
+        pages = [await sent(visitor, ("a.pdf", b"%PDF-")) for _ in range(PER_SENDER + 1)]
+        assert [page.status for page in pages] == [200] * PER_SENDER + [429]
+        stage.clock.move(minutes=11)
+        assert (await sent(visitor, ("a.pdf", b"%PDF-"))).status == 200
+
+
+async def test_nothing_is_kept_or_logged(stage: Stage) -> None:
+    def kept() -> set[Path]:
+        return {path for path in stage.folder.rglob("*") if path.is_file()}
+
+    async with Visitor(stage) as visitor:
+        before = await asyncio.to_thread(kept)
+        await sent(visitor, ("geheim.pdf", b"%PDF-secret words"))
+        assert await asyncio.to_thread(kept) == before
+    assert not any("geheim" in line or "secret" in line for line in stage.log)
+
+
+async def test_the_receipt_leads_there(stage: Stage) -> None:
+    _, link = await link_out(stage)
+    async with Visitor(stage) as visitor:
+        await visitor.identify(link, "31002X")
+        assert 'href="/verify"' in (await visitor.get(f"{link}/receipt")).text
