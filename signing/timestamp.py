@@ -37,8 +37,11 @@ _HASHES: dict[str, hashes.HashAlgorithm] = {
     "sha512": hashes.SHA512(),
 }
 _UTC_TIME = re.compile(rb"\d{14}(\.\d{1,6})?Z")
-_BROKEN = (ValueError, TypeError, KeyError, IndexError, OverflowError, RecursionError, AttributeError)
-"""What asn1crypto raises, sooner or later, on bytes that are not what they should be."""
+_BROKEN = (
+    *(ValueError, TypeError, KeyError, IndexError, OverflowError, RecursionError, AttributeError),
+    *(x509.DuplicateExtension, x509.UnsupportedGeneralNameType),
+)
+"""What asn1crypto and cryptography raise, sooner or later, on bytes that are not what they should be."""
 
 
 class Fault(StrEnum):

@@ -18,6 +18,7 @@ from argon2 import PasswordHasher
 
 from delivery import wiring
 from delivery.clock import SystemClock
+from delivery.core.seal_keys import SealKey
 from delivery.journal.accounts import Clerk, Client
 from delivery.journal.documents import Files
 from delivery.journal.journal import Journal
@@ -195,15 +196,26 @@ async def made_ready(data: Path, folder: Path) -> Path:
     for name in KEPT[:-1]:
         (shutil.copytree if (data / name).is_dir() else shutil.copy)(data / name, folder / name)
     journal = await Journal.open(f"sqlite+aiosqlite:///{folder / 'journal.sqlite'}", SystemClock())
+    (key,) = await kept_keys(data)
     password = (data / "clerk-password").read_text().strip()
     hashed = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(password)
     try:
+        await journal.keep_key(key, *key.acts)
         await journal.put_client(Client(court=COURT, client=CLIENT, secret_hash=hash_secret(SECRET)))
         for name in CLERKS:
             await journal.put_clerk(Clerk(name=name, court=COURT, role="clerk", password_hash=hashed))
     finally:
         await journal.close()
     return folder
+
+
+async def kept_keys(data: Path) -> list[SealKey]:
+    """The inventory of that earlier run: without it nothing may seal (two clerks would have to enable the key)."""
+    journal = await Journal.open(f"sqlite+aiosqlite:///{data / 'journal.sqlite'}", SystemClock(), migrate=False)
+    try:
+        return await journal.keys()
+    finally:
+        await journal.close()
 
 
 def furnish(data: Path, ready: Path) -> None:
