@@ -7,6 +7,7 @@ from datetime import datetime
 
 from delivery.core.ports import Clock
 from delivery.journal.accounts import Accounts
+from delivery.journal.archives import Archives
 from delivery.journal.claims import Claims
 from delivery.journal.engines import open_engines
 from delivery.journal.keys import Keys
@@ -17,13 +18,16 @@ from delivery.journal.migrations import migrate as bring_up_to_date
 from delivery.journal.news import Bell, Ear
 from delivery.journal.receipts import Receipts
 from delivery.journal.reports import Reports
+from delivery.journal.revocations import Revocations
 from delivery.journal.seals import Seals
 from delivery.journal.stamps import Stamps
 from delivery.journal.submissions import Submissions
 from delivery.journal.writing import Writer
 
 
-class Journal(Submissions, Claims, Receipts, Reports, Links, Seals, Accounts, Lists, Ledger, Stamps, Keys):
+class Journal(
+    Submissions, Claims, Receipts, Reports, Links, Seals, Accounts, Lists, Ledger, Stamps, Keys, Revocations, Archives
+):
     """Made by `open`. A method that writes returns once that is on the disk; none keeps a connection for longer."""
 
     _ear: Ear | None = None

@@ -296,6 +296,31 @@ stamps = Table(
 _UNSTAMPED = stamps.c.token.is_(None)
 Index("ix_stamps_wanted_at", stamps.c.wanted_at, sqlite_where=_UNSTAMPED, postgresql_where=_UNSTAMPED)
 
+# What was last fetched of each certificate, by the SHA-256 of its DER.
+revocations = Table(
+    "revocations",
+    metadata,
+    Column("certificate", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Column("this_update", Instant, nullable=False),
+    Column("next_update", Instant, nullable=False),
+    Column("revoked_at", Instant),
+)
+
+# The mark of the renewal on each delivery, made at that version of it. `pack`: the kept container, once it was renewed.
+archives = Table(
+    "archives",
+    metadata,
+    Column("delivery", Text, ForeignKey("deliveries.id"), primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("proof", Text),
+    Column("holds_until", Date),
+    Column("pack", Text),
+    Column("renewed_at", Instant),
+)
+Index("ix_archives_holds_until", archives.c.holds_until)
+
 # --- the ledger: events in the order of their commits, each as one leaf ----------------------------------------------
 
 ledger_leaves = Table(
