@@ -39,7 +39,7 @@ _HASHES: dict[str, hashes.HashAlgorithm] = {
 _UTC_TIME = re.compile(rb"\d{14}(\.\d{1,6})?Z")
 _BROKEN = (
     *(ValueError, TypeError, KeyError, IndexError, OverflowError, RecursionError, AttributeError),
-    *(x509.DuplicateExtension, x509.UnsupportedGeneralNameType),
+    *(x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType),
 )
 """What asn1crypto and cryptography raise, sooner or later, on bytes that are not what they should be."""
 
