@@ -80,6 +80,11 @@ class Timestamping:
     def names(self) -> tuple[str, ...]:
         return tuple(authority.name for authority in self._today())
 
+    @property
+    def anchors(self) -> tuple[bytes, ...]:
+        """Whatever the tokens of these authorities may lead to (DER)."""
+        return tuple(dict.fromkeys(anchor for authority in self._authorities for anchor in authority.trust))
+
     async def stamp(self, imprint: bytes) -> bytes:
         """Raises NoTimestamp."""
         for authority in self._in_order():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from cryptography import x509
@@ -30,6 +31,15 @@ def timestamping_of(settings: Settings, clock: Clock, counterpart: Mapping[str, 
         for index, row in enumerate(settings.timestamps)
     ]
     return Timestamping(found, clock=clock)
+
+
+def anchors(settings: Settings) -> tuple[bytes, ...]:
+    """The anchors (DER) that the settings name for all authorities, without a counterpart's; those that can be read."""
+    found: list[bytes] = []
+    for row in settings.timestamps:
+        with suppress(OSError, ValueError):
+            found += _anchors((settings.path.parent / row.trust).read_bytes())
+    return tuple(dict.fromkeys(found))
 
 
 def faults(settings: Settings) -> Iterator[str]:

@@ -6,13 +6,14 @@ import asyncio
 import sys
 from pathlib import Path
 
-from delivery import keys, ledger_keys, wiring
+from delivery import authorities, keys, ledger_keys, wiring
 from delivery.checking import checked
 from delivery.journal.documents import open_documents
 from delivery.journal.errors import DocumentBroken, HistoryBroken
 from delivery.journal.journal import Journal
 from delivery.settings import Settings, SettingsWrong
 from delivery.worker.packing import Packing
+from delivery.worker.revoking import RevocationData
 from signing.errors import SigningError
 from signing.pool import SealPool
 
@@ -53,6 +54,7 @@ async def _pack(settings: Settings, delivery_id: str) -> bytes | None:
             seals=(seals := SealPool(ring.courts, processes=0)),
             clock=clock,
             log_key=str(ledger_keys.log_key(settings).key),
+            revocations=RevocationData(journal, clock, None, seals.chains, authorities.anchors(settings)),
         )
         try:
             return await packing.pack(await journal.delivery(delivery_id))

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from delivery.core.seal_level import Level
 from delivery.key_settings import KeySettings, read_key
 
 COURT_CODE = re.compile(r"[A-Za-z0-9_-]{1,60}")
@@ -39,7 +40,9 @@ class SettingsWrong(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CourtSettings:
-    """A tenant, and what people are told of it. `seal_label` stands below the star of the seal."""
+    """A tenant, and what people are told of it. `seal_label` stands below the star of the seal; `level` is None where
+    it is everybody's.
+    """
 
     code: str
     name_zh: str
@@ -48,6 +51,7 @@ class CourtSettings:
     address: str = ""
     seal_label: str = "电子送达专用章"
     key: KeySettings = field(default_factory=KeySettings)
+    level: Level | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +89,8 @@ class Settings:
     rulebook: str
     slots: int
     seal_processes: int
+    seal_level: Level
+    fetch_revocation: bool
     max_document_bytes: int
     max_document_pages: int
     self_made: bool
@@ -98,6 +104,11 @@ class Settings:
     @property
     def rehearsal(self) -> bool:
         return self.rehearsal_start is not None
+
+    @property
+    def levels(self) -> dict[str, Level]:
+        """What each court's seals carry, by its code."""
+        return {court.code: court.level or self.seal_level for court in self.courts}
 
 
 def load(path: Path, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -145,6 +156,8 @@ class _Reading:
             rulebook=self._value("rules", "book", str, "cn"),
             slots=self._number("worker", "slots", 32, 1, 1000),
             seal_processes=self._number("seals", "processes", 1, 0, 64),
+            seal_level=self._level("/seals/level", self._value("seals", "level", str, Level.B_B.value)) or Level.B_B,
+            fetch_revocation=self._value("seals", "fetch_revocation", bool, default=True),
             max_document_bytes=self._number("documents", "max_bytes", 20 * 2**20, 1, 2**30),
             max_document_pages=self._number("documents", "max_pages", 500, 1, 100_000),
             timestamps=self._authorities(),
@@ -156,6 +169,7 @@ class _Reading:
             counterparts=self._table("counterparts"),
         )
         self._check_unknown()
+        self._check_levels(settings)
         if settings.self_made and len(settings.courts) > 1:
             says = "its secret and its clerks have one name each in the data folder, and a second court would take them"
             self._faults.append(f"/court/1: self_made makes the accounts of one court: {says}")
@@ -227,12 +241,28 @@ class _Reading:
         self._faults += [f"/court/{index}/{name}: no such setting" for name in row if name not in fields]
         key, wrong = read_key(row.get("key", {"kind": "file"}))
         self._faults += [f"/court/{index}/{fault}" for fault in wrong]
+        level = self._level(f"/court/{index}/level", row["level"]) if "level" in row else None
         if missing or any(name not in fields for name in row):
             return None
         if not COURT_CODE.fullmatch(row["code"]):
             self._faults.append(f"/court/{index}/code: letters, digits, hyphen and underscore, at most 60")
             return None
-        return CourtSettings(**{**row, "key": key})
+        return CourtSettings(**{**row, "key": key, "level": level})
+
+    def _level(self, place: str, value: Any) -> Level | None:
+        try:
+            return Level(value)
+        except ValueError:
+            self._faults.append(f"{place}: one of {', '.join(Level)}")
+            return None
+
+    def _check_levels(self, settings: Settings) -> None:
+        """Above B-B somebody has to give timestamps."""
+        places = [("/seals/level", settings.seal_level)]
+        places += [(f"/court/{i}/level", court.level or Level.B_B) for i, court in enumerate(settings.courts)]
+        if not settings.timestamps:
+            says = "needs an authority in [timestamps]"
+            self._faults += [f"{place}: {level} {says}" for place, level in places if level is not Level.B_B]
 
     def _authorities(self) -> tuple[AuthoritySettings, ...]:
         rows = self._value("timestamps", "authorities", list, [])

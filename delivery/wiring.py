@@ -17,7 +17,9 @@ from aiohttp import web
 
 from adapters.ems import EmsChannel
 from adapters.nats import NatsCaseSystem, NatsSettings
+from adapters.revocation import RevocationFetcher
 from adapters.simulated import parse_script
+from adapters.timestamping import Timestamping
 from adapters.webhook import WebhookCaseSystem, WebhookTarget
 from delivery import first_accounts, keyring, ledger_keys, logs, nats_server
 from delivery.authorities import COUNTERPART, timestamping_of
@@ -38,12 +40,14 @@ from delivery.web.app import make_app, make_runner
 from delivery.web.pages import CourtCard
 from delivery.web.site import Site
 from delivery.worker import tracking
+from delivery.worker.lasting import Lasting
 from delivery.worker.loop import Worker
 from delivery.worker.outages import through_outages
 from delivery.worker.packing import Packing
 from delivery.worker.perform import Bench
 from delivery.worker.receiving import Receiving
 from delivery.worker.reporting import Reporting
+from delivery.worker.revoking import RevocationData
 from delivery.worker.sequencing import Sequencing
 from delivery.worker.stamping import Stamping
 from signing.pdf import Limits
@@ -75,6 +79,7 @@ class House:
     reporting: Reporting
     sequencing: Sequencing
     stamping: Stamping | None
+    revocations: RevocationData
     queue: NatsCaseSystem | None
     queue_server: nats_server.EmbeddedServer | None
     counterparts: Counterparts | None
@@ -111,7 +116,10 @@ async def build(
             limits=Limits(max_bytes=settings.max_document_bytes, max_pages=settings.max_document_pages),
         )
         stack.callback(seals.close)
-        stamping = await _stamping(settings, clock, journal, counterparts, stack)
+        timestamping = await _timestamping(settings, clock, counterparts, stack)
+        stamping = Stamping(journal, clock, timestamping) if timestamping else None
+        anchors = timestamping.anchors if timestamping else ()
+        revocations = RevocationData(journal, clock, _fetcher(settings, clock, stack), seals.chains, anchors)
         queue, queue_server = await _queue(settings, stack) if "queue" in roles else (None, None)
         bench = Bench(
             journal=journal,
@@ -125,6 +133,7 @@ async def build(
             base_url=settings.base_url,
             rehearsal=settings.rehearsal,
             stamping=stamping,
+            lasting=_lasting(settings, seals, stamping, revocations),
             rulebook_files=file_digests(settings.path.parent, settings.rulebook),
         )
         worker = Worker(bench, slots=settings.slots)
@@ -142,7 +151,14 @@ async def build(
             limits=IntakeLimits(document=settings.max_document_bytes),
         )
         requests = OpenRequests()
-        packing = Packing(journal=journal, documents=documents, seals=seals, clock=clock, log_key=str(log_key.key))
+        packing = Packing(
+            journal=journal,
+            documents=documents,
+            seals=seals,
+            clock=clock,
+            log_key=str(log_key.key),
+            revocations=revocations,
+        )
         app = _app(settings, bench, intake, keys.link_keys, callbacks, packing)
         app.middlewares.append(requests.middleware)
         if settings.self_made:
@@ -162,6 +178,7 @@ async def build(
             reporting=reporting,
             sequencing=sequencing,
             stamping=stamping,
+            revocations=revocations,
             queue=queue,
             queue_server=queue_server,
             counterparts=counterparts,
@@ -195,6 +212,7 @@ async def run(house: House, roles: frozenset[str] = ROLES, *, ready: Callable[[]
             group.create_task(through_outages("sequencing", house.sequencing.run))
             if house.stamping:
                 group.create_task(through_outages("stamping", house.stamping.run))
+            group.create_task(through_outages("revocation", house.revocations.run))
             group.create_task(through_outages("tracking", partial(tracking.run, house.bench)))
             for channel in set(house.channels.values()):
                 if hasattr(channel, "listen"):
@@ -284,9 +302,9 @@ async def _counterparts(settings: Settings, clock: Clock, stack: AsyncExitStack)
     return counterparts
 
 
-async def _stamping(
-    settings: Settings, clock: Clock, journal: Journal, counterparts: Counterparts | None, stack: AsyncExitStack
-) -> Stamping | None:
+async def _timestamping(
+    settings: Settings, clock: Clock, counterparts: Counterparts | None, stack: AsyncExitStack
+) -> Timestamping | None:
     """Also writes what a rehearsal's verifier trusts (`timestamps.pem`) beside the seal's certificate."""
     counterpart = counterparts.endpoints(COUNTERPART) if counterparts else {}
     timestamping = timestamping_of(settings, clock, counterpart)
@@ -295,7 +313,23 @@ async def _stamping(
     stack.push_async_callback(timestamping.close)
     if isinstance(trust := counterpart.get("trust"), bytes):
         (settings.data / "timestamps.pem").write_bytes(trust)
-    return Stamping(journal, clock, timestamping)
+    return timestamping
+
+
+def _fetcher(settings: Settings, clock: Clock, stack: AsyncExitStack) -> RevocationFetcher | None:
+    if not settings.fetch_revocation:
+        return None
+    fetcher = RevocationFetcher(clock=clock)
+    stack.push_async_callback(fetcher.close)
+    return fetcher
+
+
+def _lasting(
+    settings: Settings, seals: SealPool, stamping: Stamping | None, revocations: RevocationData
+) -> Lasting | None:
+    if stamping is None:
+        return None
+    return Lasting(levels=settings.levels, seals=seals, stamping=stamping, revocations=revocations)
 
 
 # --- queue and web ---------------------------------------------------------------------------------------------------

@@ -57,6 +57,18 @@ def timestamp_imprint(sealed: bytes) -> bytes:
     return hashlib.sha256(signature_value(_last_gap(sealed).container(sealed))).digest()
 
 
+def containers(sealed: bytes) -> tuple[bytes, ...]:
+    """The CMS of every signature and document timestamp in the file, as they follow each other."""
+    found = []
+    for match in _RANGE.finditer(sealed):
+        first, second, _ = (int(part) for part in match.groups())
+        try:
+            found.append((first, _Gap(first + 1, second - 1).container(sealed)))
+        except (NotSealable, ValueError):  # words that look like a range
+            continue
+    return tuple(container for _, container in sorted(found))
+
+
 def with_timestamp(sealed: bytes, token: bytes) -> bytes:
     """The document at level B-T: the token (DER of a ContentInfo) inside the last signature. Nothing else changes.
 

@@ -23,6 +23,8 @@ from signing.file_signer import PemKey
 from signing.increment import Unusual
 from signing.inspection import Fault, Findings, Limits, inspect
 from signing.levels import (
+    Prepared,
+    containers,
     prepared_for_timestamp,
     timestamp_imprint,
     with_document_timestamp,
@@ -42,8 +44,10 @@ __all__ = [
     "Findings",
     "Limits",
     "Path",
+    "Prepared",
     "Seal",
     "Sealed",
+    "containers",
     "inspect",
     "load_seal",
     "page_image",

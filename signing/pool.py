@@ -26,6 +26,7 @@ from multiprocessing.connection import wait
 from typing import ParamSpec, TypeVar
 
 from signing import inspection, pages, pdf, proof
+from signing.certificates import pem_chain
 from signing.errors import NoSealEnabled, SignerLost, SigningError
 from signing.evidence import Node, sealed_evidence
 from signing.file_signer import Recipe
@@ -99,11 +100,24 @@ class SealPool:
             self._executor = self._start()
             before.shutdown(wait=False)
 
-    async def seal(self, court: str, content: bytes, at: datetime, reason: str, location: str) -> bytes:
-        """`signing.pdf.seal` with the seal of `court` at that moment. Raises KeyError for a court that is none of ours,
-        NoSealEnabled for one without a key.
+    async def seal(
+        self, court: str, content: bytes, at: datetime, reason: str, location: str, *, to_be_stamped: bool = False
+    ) -> bytes:
+        """`signing.pdf.seal` with the seal of `court` at that moment, with room for a timestamp where one will follow.
+        Raises KeyError for a court that is none of ours, NoSealEnabled for one without a key.
         """
-        return self._counted(await self._run(_seal, self._name(court, at), content, at, reason, location))
+        task = functools.partial(_seal, to_be_stamped=to_be_stamped)
+        return self._counted(await self._run(task, self._name(court, at), content, at, reason, location))
+
+    async def with_validation_data(
+        self, sealed: bytes, certs: Sequence[bytes], ocsps: Sequence[bytes], crls: Sequence[bytes]
+    ) -> bytes:
+        """`signing.pdf.with_validation_data`."""
+        return await self._run(pdf.with_validation_data, sealed, certs, ocsps, crls)
+
+    async def prepared_for_timestamp(self, sealed: bytes) -> pdf.Prepared:
+        """`signing.pdf.prepared_for_timestamp`."""
+        return await self._run(pdf.prepared_for_timestamp, sealed)
 
     async def proof(
         self,
@@ -135,6 +149,10 @@ class SealPool:
         if keys is None:
             raise NoSealEnabled("this court has no key that may seal now: make one, and let two clerks enable it")
         return _name(court, keys)
+
+    def chains(self) -> tuple[tuple[bytes, ...], ...]:
+        """The certificates (DER) of every seal in use, each with its issuers."""
+        return tuple(pem_chain(keys.certificate_pem) for several in self._courts.values() for keys in several)
 
     async def page_image(self, content: bytes, page: int, width_px: int) -> bytes:
         """`signing.pages.page_image`: page counted from 1, PNG."""
@@ -247,8 +265,13 @@ def _timed(task: Callable[..., Answer], given: tuple[object, ...], named: dict[s
         signal.alarm(0)
 
 
-def _seal(name: str, content: bytes, at: datetime, reason: str, location: str) -> pdf.Sealed:
-    return pdf.sealed(content, _loaded(name), at=at, reason=reason, location=location)
+def _seal(name: str, content: bytes, at: datetime, reason: str, location: str, *, to_be_stamped: bool) -> pdf.Sealed:
+    return pdf.sealed(content, _roomy(name, to_be_stamped), at=at, reason=reason, location=location)
+
+
+def _roomy(name: str, to_be_stamped: bool) -> pdf.Seal:
+    seal = _loaded(name)
+    return replace(seal, room=seal.signer.room(pdf.TOKEN_ROOM)) if to_be_stamped else seal
 
 
 def _proof(
@@ -261,9 +284,7 @@ def _proof(
     evidence: bytes,
     to_be_stamped: bool,
 ) -> pdf.Sealed:
-    seal = _loaded(name)
-    if to_be_stamped:
-        seal = replace(seal, room=seal.signer.room(pdf.TOKEN_ROOM))
+    seal = _roomy(name, to_be_stamped)
     return pdf.sealed(proof.render_proof(content, evidence), seal, at=at, reason=reason, location=location)
 
 

@@ -206,3 +206,12 @@ class Submissions(Protocol):
         """Keep or refuse one CloudEvent; returns the messages for the `rejected` subject (none where it was readable
         and kept).
         """
+
+
+class RevocationFetcher(Protocol):
+    """Whoever asks the issuers of certificates whether these are still alive."""
+
+    async def fetch(self, certificate: bytes, issuer: bytes) -> tuple[str, bytes] | None:
+        """For the background. `certificate`, `issuer`: DER. What is shown now: `crl` or `ocsp`, and the judged DER, or
+        None. Never raises for what the world does.
+        """

@@ -18,8 +18,11 @@ CHECKPOINT = "checkpoint"
 PROOF = "proof"
 """A proof of service whose seal carries no timestamp: the subject is the SHA-256 of the file, as the imprint is."""
 
+DOCUMENT = "document"
+"""A sealed document that should carry one and does not: subject and imprint as for proofs."""
+
 SEAL = "seal"
-"""The timestamp inside the seal of a proof (PAdES B-T): the subject is the SHA-256 of the stamped file, the imprint
+"""The timestamp inside a seal (PAdES B-T): the subject is the SHA-256 of the stamped file, the imprint
 that of the signature's value.
 """
 

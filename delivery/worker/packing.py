@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from delivery.core import events
 from delivery.core.events import Recorded
@@ -14,9 +14,12 @@ from delivery.core.ports import Clock
 from delivery.journal.documents import Documents
 from delivery.journal.journal import Journal
 from delivery.journal.receipts import RawRow
-from delivery.journal.stamps import CHECKPOINT, PROOF
+from delivery.journal.stamps import CHECKPOINT, DOCUMENT, PROOF
+from delivery.worker.revoking import RevocationData
 from delivery.worker.sequencing import canonical_row, inclusion
+from signing.chains import chains_of
 from signing.pack import LedgerEvent, LedgerPart, PackContent, RawMessage, Stamp
+from signing.pdf import containers
 from signing.pool import SealPool
 
 
@@ -29,6 +32,7 @@ class Packing:
     seals: SealPool = field(repr=False)
     clock: Clock
     log_key: str
+    revocations: RevocationData
 
     async def pack(self, delivery: Delivery) -> bytes | None:
         """The sealed container; None while there is no current proof, and for proofs from before there was evidence.
@@ -39,14 +43,16 @@ class Packing:
         issued = _issued(history)
         if issued is None or issued.evidence is None or not delivery.proof_is_current:
             return None
+        ledger = await self._ledger(delivery)
         content = PackContent(
             documents=await self._sealed_documents(delivery),
             proof=await self.documents.get(issued.sha256),
             evidence=await self.documents.get(issued.evidence),
             receipts=await self._receipts(history),
-            ledger=(ledger := await self._ledger(delivery)),
-            timestamps=await self._timestamps(issued, ledger),
+            ledger=ledger,
+            timestamps=await self._timestamps(delivery, issued, ledger),
         )
+        content = await self._with_validation_data(content)
         return await self.seals.pack(delivery.court, content, self.clock.now())
 
     async def _sealed_documents(self, delivery: Delivery) -> tuple[tuple[str, bytes], ...]:
@@ -76,9 +82,24 @@ class Packing:
         ]
         return LedgerPart(checkpoint, self.log_key, tuple(found))
 
-    async def _timestamps(self, issued: events.ProofIssued, ledger: LedgerPart | None) -> tuple[Stamp, ...]:
-        """Tokens that stand beside what they cover; one inside the proof's seal needs no copy."""
+    async def _with_validation_data(self, content: PackContent) -> PackContent:
+        """With what shows that the certificates of its seals and tokens are alive, or were when they were asked about."""
+        pdfs = [content.proof, *(sealed for _, sealed in content.documents)]
+        signed = [container for one in pdfs for container in containers(one)]
+        tokens = [stamp.token for stamp in content.timestamps]
+        anchors = self.revocations.anchors
+        chains = {chain for one in (*signed, *tokens) for chain in chains_of(one, anchors)}
+        data = await self.revocations.of(sorted(chains | {*self.seals.chains()}), fresh=False)
+        return replace(content, certificates=data.certificates, crls=data.crls, ocsps=data.ocsps)
+
+    async def _timestamps(
+        self, delivery: Delivery, issued: events.ProofIssued, ledger: LedgerPart | None
+    ) -> tuple[Stamp, ...]:
+        """Tokens that stand beside what they cover; one inside a seal needs no copy."""
         found = []
+        for document, sealed in delivery.sealed:
+            if stamp := await self.journal.stamp_of(DOCUMENT, sealed):
+                found.append(Stamp(f"documents/{document}.pdf", stamp.token))
         if stamp := await self.journal.stamp_of(PROOF, issued.sha256):
             found.append(Stamp("proof.pdf", stamp.token))
         if ledger and (anchor := await self._anchor(ledger.checkpoint)):

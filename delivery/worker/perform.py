@@ -28,7 +28,9 @@ from delivery.core.trusted_time import proofs_wait
 from delivery.journal.documents import Documents
 from delivery.journal.journal import Journal
 from delivery.journal.links import Link
+from delivery.journal.stamps import DOCUMENT
 from delivery.worker.evidencing import evidence_node
+from delivery.worker.lasting import Lasting
 from delivery.worker.proving import NO_TIMESTAMP, made_up_for, proof_content, stamped_by
 from delivery.worker.stamping import Stamping
 from signing import links
@@ -67,6 +69,8 @@ class Bench:
     """Name and SHA-256 of each file of the rulebook, which the evidence names."""
     stamping: Stamping | None = None
     """None where no timestamp authority is set."""
+    lasting: Lasting | None = None
+    """What seals carry beyond themselves; None where they carry nothing."""
     sealing: MutableMapping[tuple[str, str], asyncio.Lock] = field(default_factory=WeakValueDictionary)
     """Whose turn it is to seal a document, by court and digest."""
 
@@ -102,12 +106,27 @@ async def _sealed_digest(bench: Bench, delivery: Delivery, document: Document) -
 
 async def _seal(bench: Bench, delivery: Delivery, document: Document) -> str:
     content = await bench.documents.get(document.sha256)
-    now = bench.clock.now()
+    lasting = bench.lasting if bench.lasting and bench.lasting.wants_timestamp(delivery.court) else None
     name = bench.courts[delivery.court].name_zh
-    sealed = await bench.seals.seal(delivery.court, content, now, "电子送达", name)
+    sealed = await bench.seals.seal(
+        delivery.court, content, bench.clock.now(), "电子送达", name, to_be_stamped=lasting is not None
+    )
     # Dying here leaves bytes nobody names: the next try seals again and its digest is the one that is kept.
-    digest = await bench.documents.put(sealed)
+    digest = await _kept(bench, delivery.court, sealed, lasting)
     return await bench.journal.keep_seal(delivery.court, document.sha256, digest)
+
+
+async def _kept(bench: Bench, court: str, sealed: bytes, lasting: Lasting | None) -> str:
+    """The digest of the file as it goes out. Where no authority answers it goes without a timestamp, as an interim
+    proof does, and gets one beside it.
+    """
+    if lasting is None:
+        return await bench.documents.put(sealed)
+    if await lasting.stamping.missing_since() is None and (stamped := await lasting.stamped(court, sealed)):
+        return await bench.documents.put(stamped)
+    digest = await bench.documents.put(sealed)
+    await lasting.stamping.make_up_for(digest, DOCUMENT)
+    return digest
 
 
 # --- send, ask, take back --------------------------------------------------------------------------------------------
@@ -326,7 +345,8 @@ async def _sealed_proof(bench: Bench, court: str, content: Certificate, evidence
     names = bench.stamping.names()
     if since is None and names:
         sealed = await draw(stamped_by(names), to_be_stamped=True)
-        if stamped := await bench.stamping.stamped(sealed):
+        stamping = partial(bench.lasting.stamped, court) if bench.lasting else bench.stamping.stamped
+        if stamped := await stamping(sealed):
             return await bench.documents.put(stamped)
     missing = made_up_for(since or content.issued_at, bench.book.zone)
     digest = await bench.documents.put(await draw(missing))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 import structlog
@@ -64,21 +65,26 @@ class Stamping:
         self._failures = 0
         return True
 
-    async def stamped(self, sealed: bytes) -> bytes | None:
-        """The sealed proof with a timestamp in its seal (PAdES B-T); None when no authority gave one."""
+    async def stamped(
+        self, sealed: bytes, *, raised: Callable[[bytes], Awaitable[bytes]] | None = None
+    ) -> bytes | None:
+        """The sealed file with a timestamp in its seal (PAdES B-T), then `raised` further; None when no authority gave
+        a token.
+        """
         imprint = timestamp_imprint(sealed)
-        token = await self._token(imprint)
+        token = await self.token(imprint)
         if token is None:
             return None
         content = with_timestamp(sealed, token.der)
+        content = await raised(content) if raised else content
         subject = hashlib.sha256(content).hexdigest()
         await self._journal.want_stamp(SEAL, subject, imprint)
         await self._keep(SEAL, subject, token)
         return content
 
-    async def make_up_for(self, sha256: str) -> None:
-        """A proof that was sealed while no authority answered: its token comes later."""
-        await self._journal.want_stamp(PROOF, sha256, bytes.fromhex(sha256), failed=True)
+    async def make_up_for(self, sha256: str, kind: str = PROOF) -> None:
+        """A file that was sealed while no authority answered: its token comes later."""
+        await self._journal.want_stamp(kind, sha256, bytes.fromhex(sha256), failed=True)
 
     async def missing_since(self) -> datetime | None:
         return await self._journal.timestamps_missing_since()
@@ -99,12 +105,13 @@ class Stamping:
             await self._journal.want_stamp(CHECKPOINT, str(newest.size), imprint)
 
     async def _stamp(self, kind: str, subject: str, imprint: bytes) -> bool:
-        token = await self._token(imprint)
+        token = await self.token(imprint)
         if token is not None:
             await self._keep(kind, subject, token)
         return token is not None
 
-    async def _token(self, imprint: bytes) -> timestamp.Token | None:
+    async def token(self, imprint: bytes) -> timestamp.Token | None:
+        """A judged token over that SHA-256; None when no authority gave one."""
         try:
             return timestamp.read(await self._timestamper.stamp(imprint))
         except (OSError, TimeoutError):

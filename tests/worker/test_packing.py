@@ -19,12 +19,16 @@ from delivery.journal.errors import DocumentBroken
 from delivery.journal.migrations import migrate
 from delivery.journal.stamps import CHECKPOINT, PROOF
 from delivery.worker.packing import Packing
+from delivery.worker.revoking import RevocationData
+from signing import timestamp
 from signing.ledger import entry, included_root, leaf_hash
 from signing.notes import open_checkpoint
+from tests.signing.verifying.pki import AT, clock
 from tests.stage import Stage, address, recipient, seal_keys, stage
 from tests.worker.test_sequencing import LOG, sequencing_of
 
 KEYS = seal_keys()
+CLOCK = clock()
 
 
 @pytest.fixture
@@ -39,7 +43,12 @@ async def played(database_url: str, tmp_path: Path) -> AsyncIterator[tuple[Stage
 
 def packing(play: Stage) -> Packing:
     return Packing(
-        journal=play.journal, documents=play.files, seals=play.bench.seals, clock=play.clock, log_key=str(LOG)
+        journal=play.journal,
+        documents=play.files,
+        seals=play.bench.seals,
+        clock=play.clock,
+        log_key=str(LOG),
+        revocations=RevocationData(play.journal, play.clock, None, play.bench.seals.chains),
     )
 
 
@@ -102,10 +111,11 @@ async def test_tokens_stand_beside_what_they_cover(played: tuple[Stage, str]) ->
         (CHECKPOINT, str(note.size), hashlib.sha256(note.note).digest()),
     ):
         await play.journal.want_stamp(kind, subject, imprint)
-        await play.journal.keep_stamp(kind, subject, kind.encode(), stamped_at=now, authority="tsa")
+        await play.journal.keep_stamp(kind, subject, CLOCK.token(imprint, AT), stamped_at=now, authority="tsa")
     parts = await packed(play, delivery)
     told = [(one["over"], parts[one["file"]]) for one in json.loads(parts["timestamps/index.json"])]
-    assert told == [("proof.pdf", b"proof"), ("ledger/checkpoint", b"checkpoint")]
+    covered = [(name, timestamp.read(token).imprint) for name, token in told]
+    assert covered == [(name, hashlib.sha256(parts[name]).digest()) for name in ("proof.pdf", "ledger/checkpoint")]
 
 
 async def test_a_checkpoint_with_a_timestamp_goes_before_a_newer_one(played: tuple[Stage, str]) -> None:
@@ -115,7 +125,7 @@ async def test_a_checkpoint_with_a_timestamp_goes_before_a_newer_one(played: tup
     assert anchored
     await play.journal.want_stamp(CHECKPOINT, str(anchored.size), hashlib.sha256(anchored.note).digest())
     await play.journal.keep_stamp(
-        CHECKPOINT, str(anchored.size), b"token", stamped_at=play.clock.now(), authority="tsa"
+        CHECKPOINT, str(anchored.size), CLOCK.over(anchored.note), stamped_at=play.clock.now(), authority="tsa"
     )
     await play.submit((await play.delivery(delivery)).recipient, key="s-2")
     await sequencing_of(play.journal).catch_up()
