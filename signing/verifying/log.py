@@ -19,6 +19,7 @@ ENTRY_LABEL = b"songda:event:1\n"
 SALT_SIZE = 16
 ED25519 = 1
 MOST_LINES = 64
+PROOF_FOLLOWS = "consistency proof"
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,17 @@ def read_checkpoint(note: bytes) -> Checkpoint:
     if not lines[0] or len(root) != 32:
         raise ValueError("a root is a SHA-256")
     return Checkpoint(lines[0], int(lines[1]), root, f"{text}\n".encode(), _signatures(signed))
+
+
+def read_trusted(content: bytes) -> tuple[Checkpoint, tuple[bytes, ...]]:
+    """A checkpoint that a caller holds, and the consistency proof that may follow it: a line PROOF_FOLLOWS behind the
+    note, then one base64 hash a line (RFC 9162 §2.1.4.1) between the smaller and the larger log. Raises ValueError.
+    """
+    note, _, proof = content.partition(f"\n{PROOF_FOLLOWS}\n".encode())
+    hashes = tuple(_unbase64(line) for line in proof.decode("ascii").split())
+    if len(hashes) > MOST_LINES or any(len(one) != 32 for one in hashes):
+        raise ValueError("a consistency proof is a few hashes")
+    return read_checkpoint(note), hashes
 
 
 def _signatures(lines: str) -> dict[tuple[str, bytes], bytes]:

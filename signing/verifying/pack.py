@@ -272,12 +272,23 @@ def _checkpoint(notes: Notes, members: Mapping[str, bytes], events: tuple[Event,
                 "you gave no checkpoint of your own: whether others see the same log cannot be told",
             )
         else:
-            _same_log(notes, mine, log.read_checkpoint(trusted))
+            _same_log(notes, mine, *log.read_trusted(trusted))
 
 
-def _same_log(notes: Notes, mine: log.Checkpoint, theirs: log.Checkpoint) -> None:
+def _same_log(notes: Notes, mine: log.Checkpoint, theirs: log.Checkpoint, proof: tuple[bytes, ...]) -> None:
+    older, newer = sorted((mine, theirs), key=lambda one: one.size)
     if mine.origin != theirs.origin:
         notes.failed(Number.CHECKPOINT, "与您的检查点不属于同一日志", "your checkpoint is of another log")
+    elif proof:
+        notes.judged(
+            Number.CHECKPOINT,
+            log.consistent(older, newer, proof),
+            Says("与您持有的检查点属于同一份日志", "of one log with the checkpoint that you hold"),
+            Says(
+                "与您持有的检查点不是同一份日志：日志被分叉",
+                "not of one log with your checkpoint: it was forked",
+            ),
+        )
     elif mine.size != theirs.size:
         notes.not_checked(
             Number.CHECKPOINT,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
 
 import pytest
 
 from signing.verify import CANNOT_TELL, INVALID, VALID, NoCertificate, Number, Result, Verdict, verify
-from tests.signing import hand_made
+from tests.signing import hand_made, naive
 from tests.signing.verifying import packs, sealing
 from tests.signing.verifying.pki import LATER, Clock, Sealer
 
@@ -94,3 +95,19 @@ def test_names_cannot_draw_a_verdict(court: Sealer) -> None:
     assert all(
         "\x1b" not in step.part and "\n" not in step.part and "\u202e" not in step.part for step in verdict.steps
     )
+
+
+@pytest.mark.parametrize("forked", [False, True])
+def test_a_checkpoint_of_another_size_with_its_proof(
+    pack: packs.Pack, court: Sealer, authority: Clock, forked: bool
+) -> None:
+    """The log has grown since; a forked one has grown from another entry."""
+    log = pack.log
+    entries = [b"x" * 32, *log.entries[1:]] if forked else log.entries
+    later = packs.Log(log.origin, log.secret, [*entries, b"y" * 32, b"z" * 32])
+    proof = [base64.b64encode(one).decode() for one in naive.proof(len(log.entries), later.entries)]
+    held = later.checkpoint() + "\n".join(["", "consistency proof", *proof, ""]).encode()
+    trust, content = [court.root_pem, authority.root_pem], pack.sealed(court)
+    assert judged(content, trust, "p", held).exit == (INVALID if forked else VALID)
+    without = judged(content, trust, "p", later.checkpoint())
+    assert results(without, Number.CHECKPOINT) == {Result.PASSED, Result.NOT_CHECKED}
