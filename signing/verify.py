@@ -7,6 +7,7 @@ that write these files.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -38,12 +39,23 @@ def verify(
     """Every step for every file (name for the report, content).
 
     `trust`: PEM or DER files of certificates that the caller believes; `checkpoint`: a checkpoint of the log that the
-    caller got elsewhere; `at`: the instant to judge for, aware. Raises NoCertificate for a trust file without any.
+    caller got elsewhere; `at`: the instant to judge for, aware. Raises NoCertificate for a trust file without any, and
+    RuntimeError in a running event loop.
     """
+    _apart_from_loops()
     believed = Trust(certificates(trust), at)
     taken = [_one(name, content, believed, checkpoint) for name, content in files]
     trusted = bool(taken) and all(somebody_trusted(steps) for steps in taken)
     return Verdict(tuple(step for steps in taken for step in steps), trusted)
+
+
+def _apart_from_loops() -> None:
+    """pyHanko's coroutines are run to their end here; inside a loop each would fail, and each file seem unreadable."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    raise RuntimeError("verify blocks: call it in a thread or a process of its own")
 
 
 def _one(name: str, content: bytes, trust: Trust, checkpoint: bytes | None) -> list[Step]:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import json
 from collections.abc import Sequence
+from datetime import timedelta
 
 import pytest
 
+from signing.pack import LedgerEvent, LedgerPart, PackContent, RawMessage, Stamp, sealed_pack
+from signing.pool import SealPool
 from signing.verify import CANNOT_TELL, INVALID, VALID, NoCertificate, Number, Result, Verdict, verify
 from tests.signing import hand_made, naive
 from tests.signing.verifying import packs, sealing
-from tests.signing.verifying.pki import LATER, Clock, Sealer
+from tests.signing.verifying.pki import AT, LATER, Clock, Sealer
 
 
 def results(verdict: Verdict, number: Number) -> set[Result]:
@@ -111,3 +116,55 @@ def test_a_checkpoint_of_another_size_with_its_proof(
     assert judged(content, trust, "p", held).exit == (INVALID if forked else VALID)
     without = judged(content, trust, "p", later.checkpoint())
     assert results(without, Number.CHECKPOINT) == {Result.PASSED, Result.NOT_CHECKED}
+
+
+def written_by_us(pack: packs.Pack, court: Sealer, authority: Clock) -> bytes:
+    members, log = pack.members, pack.log
+    listed = json.loads(members["ledger/events.json"])
+    leaves = tuple(
+        LedgerEvent(
+            one["index"],
+            bytes.fromhex(one["salt"]),
+            one["entry"],
+            tuple(bytes.fromhex(node) for node in one["proof"]),
+        )
+        for one in listed
+    )
+    content = PackContent(
+        documents=tuple((name, members[f"documents/{name}.pdf"]) for name in ("d1", "d2")),
+        proof=members["proof.pdf"],
+        evidence=members["evidence.xml"],
+        receipts=(RawMessage("a", "sms", AT, b"id:1 stat:DELIVRD", {"id": "1"}, 5),),
+        ledger=LedgerPart(members["ledger/checkpoint"], str(log.key), leaves),
+        timestamps=(Stamp("ledger/checkpoint", members["timestamps/1.tsr"]),),
+        certificates=(authority.certificates[0],),
+        crls=(court.revocations(),),
+    )
+    return sealed_pack(content, court.signer, at=AT)
+
+
+def test_a_pack_of_the_real_writer(pack: packs.Pack, court: Sealer, authority: Clock) -> None:
+    verdict = judged(
+        written_by_us(pack, court, authority), [court.root_pem, authority.root_pem], "p", pack.log.checkpoint()
+    )
+    assert (verdict.exit, faults(verdict)) == (VALID, [])
+
+
+def test_a_seal_of_the_container_with_a_revoked_certificate(pack: packs.Pack, court: Sealer, authority: Clock) -> None:
+    revoked = {**pack.members, "revocation/1.crl": court.revocations(revoked_at=AT - timedelta(days=1))}
+    verdict = judged(packs.container(revoked, court), [court.root_pem, authority.root_pem], "p")
+    assert verdict.exit == INVALID
+    assert Result.FAILED in results(verdict, Number.REVOCATION)
+
+
+async def test_the_pool_judges_the_same(court: Sealer) -> None:
+    """In a process of its own, where it runs out of memory or time alone."""
+    pool = SealPool({}, processes=1)
+    try:
+        content = sealing.basic(court)
+        verdict = await pool.verify([("a", content)], trust=[court.root_pem], at=LATER)
+        assert verdict == await asyncio.to_thread(judged, content, [court.root_pem], "a")
+        with pytest.raises(RuntimeError, match="thread"):  # where it would find every file unreadable
+            judged(content, [court.root_pem])
+    finally:
+        pool.close()
