@@ -11,6 +11,7 @@
     timestamps/index.json · timestamps/<n>.tsr  RFC 3161 tokens (DER), and over what each is
     certificates/<n>.der · revocation/<n>.crl · revocation/<n>.ocsp     by which the seals are judged
     seals/<member>.sm2                          the national seal of a member, where there is one
+    META-INF/ASiCArchiveManifest*.xml · META-INF/timestamp*.tst    archive timestamps (signing.renewal)
 
 Nothing in it depends on the clock or on chance, except the signing time and the signature value.
 """
@@ -110,7 +111,7 @@ def sealed_pack(content: PackContent, signer: Signer, *, at: datetime) -> bytes:
     files = [*_files(content, signer.chain)]
     signatures = etree.Element(f"{{{ASIC}}}XAdESSignatures", nsmap={"asic": ASIC})
     signatures.append(xades.detached(files, signer, at=at))
-    return _zipped(
+    return zipped(
         [
             ("mimetype", MIMETYPE.encode()),
             ("META-INF/manifest.xml", _manifest(files)),
@@ -201,8 +202,10 @@ def _manifest(files: Sequence[DataFile]) -> bytes:
     return etree.tostring(root, xml_declaration=True, encoding="UTF-8")
 
 
-def _zipped(members: Sequence[tuple[str, bytes]]) -> bytes:
-    """Stored, not packed: what is large is packed already, and equal parts give equal bytes whatever zlib is used."""
+def zipped(members: Sequence[tuple[str, bytes]]) -> bytes:
+    """The container of these members, in their order. Stored, not packed: what is large is packed already, and equal
+    parts give equal bytes whatever zlib is used.
+    """
     output = io.BytesIO()
     with zipfile.ZipFile(output, "w", zipfile.ZIP_STORED) as container:
         for name, content in members:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,7 +16,7 @@ from typing import Any
 from asn1crypto import crl, ocsp, x509
 from lxml import etree
 
-from signing.verifying import container, log, pdf, xades
+from signing.verifying import container, log, pdf, renewal, xades
 from signing.verifying.report import Notes, Number, Says
 from signing.verifying.stamps import judged
 from signing.verifying.trust import Trust
@@ -38,7 +37,6 @@ OUTCOMES = {
 MOST_EVENTS = 100_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 REQUIRED = (MANIFEST, SEAL, "proof.pdf", "evidence.xml", "explanation.json", "receipts/index.json")
-_ARCHIVE = re.compile(r"META-INF/ASiCArchiveManifest\d{0,4}\.(xml|tst)|META-INF/ASiCArchiveManifest\d{3}-\d\.tst")
 LOGGED = ("ledger/checkpoint", "ledger/key", "ledger/events.json")
 
 
@@ -65,10 +63,11 @@ def check(notes: Notes, content: bytes, trust: Trust, checkpoint: bytes | None) 
     for name in missing:
         notes.failed(Number.FORM, f"缺少 {name}", f"{name} is missing")
     for name in members:
-        if name.startswith("META-INF/") and name not in (MANIFEST, SEAL) and not _ARCHIVE.fullmatch(name):
+        if name.startswith("META-INF/") and name not in (MANIFEST, SEAL) and not renewal.MEMBER.fullmatch(name):
             notes.of(f"{notes.part} · {name}").failed(Number.FORM, "不应有此部分", "a pack has no such member")
     if not missing:
-        _opened(notes, members, _helped(notes, members, trust), checkpoint)
+        trust = renewal.proven(notes, members, _helped(notes, members, trust))
+        _opened(notes, members, trust, checkpoint)
 
 
 def _opened(notes: Notes, members: Mapping[str, bytes], trust: Trust, checkpoint: bytes | None) -> None:

@@ -11,7 +11,7 @@ import hashlib
 import io
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from asn1crypto import crl, ocsp
@@ -29,8 +29,9 @@ from pyhanko.sign.validation.status import PdfSignatureStatus, SignatureCoverage
 
 from signing.verifying import cms
 from signing.verifying.algorithms import weakness
+from signing.verifying.renewal import tell_too_late
 from signing.verifying.report import Notes, Number, Says
-from signing.verifying.stamps import of_status
+from signing.verifying.stamps import Stamp, of_status
 from signing.verifying.trust import Trust, called, for_time_only, revoked
 
 LARGEST = 256 * 1024 * 1024
@@ -115,8 +116,15 @@ def _checked(notes: Notes, content: bytes, reader: PdfFileReader, trust: Trust) 
 
 
 def _seal(
-    notes: Notes, content: bytes, embedded: EmbeddedPdfSignature, trust: Trust, stamps: Sequence[datetime]
+    notes: Notes,
+    content: bytes,
+    embedded: EmbeddedPdfSignature,
+    trust: Trust,
+    document_stamps: Sequence[tuple[int, datetime]],
 ) -> Seal:
+    # A document timestamp proves nothing about a seal that was added after it.
+    stamps = [at for revision, at in document_stamps if revision > embedded.signed_revision]
+    trust = replace(trust, at=min(stamps, default=trust.at))
     status = asyncio.run(async_validate_pdf_signature(embedded, trust.context(), trust.context()))
     proven = _proven(status.timestamp_validity, stamps, trust)
     if proven is not None and proven < trust.at:
@@ -251,10 +259,12 @@ def _time(notes: Notes, status: PdfSignatureStatus, stamps: Sequence[datetime], 
         of_status(stamp, trust).tell(notes, claimed)
 
 
-def _document_stamps(notes: Notes, content: bytes, reader: PdfFileReader, trust: Trust) -> list[datetime]:
-    """Document timestamps (PAdES B-LTA): the trusted ones prove a time for all that stands before them."""
-    proven = []
-    for number, embedded in enumerate(reader.embedded_timestamp_signatures, start=1):
+def _document_stamps(notes: Notes, content: bytes, reader: PdfFileReader, trust: Trust) -> list[tuple[int, datetime]]:
+    """Document timestamps (PAdES B-LTA), from the newest inwards: each is judged for the time that the next outer one
+    proves. The revision and the time of those that hold: they prove that what stands before them is older.
+    """
+    proven: list[tuple[int, datetime]] = []
+    for number, embedded in reversed([*enumerate(reader.embedded_timestamp_signatures, start=1)]):
         mine = notes.of(f"{notes.part} · 时间戳 timestamp {number}")
         with mine.guarded(Number.TIME):
             status = asyncio.run(async_validate_pdf_timestamp(embedded, trust.context()))
@@ -264,10 +274,21 @@ def _document_stamps(notes: Notes, content: bytes, reader: PdfFileReader, trust:
             if status.modification_level not in UNTOUCHED:
                 mine.failed(Number.BYTES, "时间戳之后内容被改动", "something was changed after the timestamp")
             stamp = of_status(status, trust)
+            good = stamp.good and not gap and status.modification_level in UNTOUCHED
+            if good and not stamp.trusted and _was_trusted(embedded, stamp, trust):
+                tell_too_late(mine, stamp, trust, newest=not proven)
+                continue
             stamp.tell(mine, None)
-            if stamp.good and stamp.trusted and not gap and status.modification_level in UNTOUCHED:
-                proven.append(stamp.at)
+            if good and stamp.trusted and stamp.at <= trust.at:
+                proven.append((embedded.signed_revision, stamp.at))
+                trust = replace(trust, at=stamp.at)
     return proven
+
+
+def _was_trusted(embedded: EmbeddedPdfSignature, stamp: Stamp, trust: Trust) -> bool:
+    """Whether it held when it was made."""
+    once = replace(trust, at=stamp.at)
+    return of_status(asyncio.run(async_validate_pdf_timestamp(embedded, once.context())), once).trusted
 
 
 # --- of all seals together --------------------------------------------------------------------------------------------
