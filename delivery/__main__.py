@@ -77,6 +77,12 @@ def _export(given: argparse.Namespace) -> int:
     return exporting.export(_config(given), given.delivery, given.output)
 
 
+def _renew(given: argparse.Namespace) -> int:
+    from delivery import renewing
+
+    return renewing.renew(_config(given), dry_run=given.dry_run)
+
+
 def _route(given: argparse.Namespace) -> int:
     from delivery import commands
 
@@ -136,6 +142,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_submit(commands)
     _add_show(commands)
     _add_export(commands)
+    _add_renew(commands)
     _add_route(commands)
     _add_effect(commands)
     _add_period(commands)
@@ -304,6 +311,21 @@ def _add_effect(commands: Commands) -> None:
     command.add_argument("file", type=Path, metavar="FILE.json", help="one scenario, or a list of them")
     _takes_config(command)
     _takes_court(command)
+
+
+def _add_renew(commands: Commands) -> None:
+    command = _command(
+        commands,
+        "renew",
+        _renew,
+        "Puts an archive timestamp on each proof pack before an algorithm or a certificate in it weakens, so that it "
+        "can still be verified in decades. The service does the same by itself, slowly; may be stopped and begun again, "
+        "and may run beside it. Exit status 0, 1 when something was left (no authority answered, a part is missing), 2 "
+        "when something has to be mended.",
+        "  songda renew --config court.toml --dry-run\n  songda renew --config court.toml",
+    )
+    _takes_config(command)
+    command.add_argument("--dry-run", action="store_true", help="only name the packs that are due, and why")
 
 
 def _add_verify(commands: Commands) -> None:

@@ -46,6 +46,7 @@ from delivery.worker.outages import through_outages
 from delivery.worker.packing import Packing
 from delivery.worker.perform import Bench
 from delivery.worker.receiving import Receiving
+from delivery.worker.renewing import Renewing
 from delivery.worker.reporting import Reporting
 from delivery.worker.revoking import RevocationData
 from delivery.worker.sequencing import Sequencing
@@ -80,6 +81,7 @@ class House:
     sequencing: Sequencing
     stamping: Stamping | None
     revocations: RevocationData
+    renewing: Renewing
     queue: NatsCaseSystem | None
     queue_server: nats_server.EmbeddedServer | None
     counterparts: Counterparts | None
@@ -159,6 +161,9 @@ async def build(
             log_key=str(log_key.key),
             revocations=revocations,
         )
+        renewing = Renewing(
+            journal=journal, documents=documents, clock=clock, packing=packing, seals=seals, stamping=stamping
+        )
         app = _app(settings, bench, intake, keys.link_keys, callbacks, packing)
         app.middlewares.append(requests.middleware)
         if settings.self_made:
@@ -179,6 +184,7 @@ async def build(
             sequencing=sequencing,
             stamping=stamping,
             revocations=revocations,
+            renewing=renewing,
             queue=queue,
             queue_server=queue_server,
             counterparts=counterparts,
@@ -213,6 +219,7 @@ async def run(house: House, roles: frozenset[str] = ROLES, *, ready: Callable[[]
             if house.stamping:
                 group.create_task(through_outages("stamping", house.stamping.run))
             group.create_task(through_outages("revocation", house.revocations.run))
+            group.create_task(through_outages("renewal", house.renewing.run))
             group.create_task(through_outages("tracking", partial(tracking.run, house.bench)))
             for channel in set(house.channels.values()):
                 if hasattr(channel, "listen"):

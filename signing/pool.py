@@ -25,7 +25,7 @@ from datetime import datetime
 from multiprocessing.connection import wait
 from typing import ParamSpec, TypeVar
 
-from signing import inspection, pages, pdf, proof
+from signing import inspection, pages, pdf, proof, renewal
 from signing.certificates import pem_chain
 from signing.errors import NoSealEnabled, SignerLost, SigningError
 from signing.evidence import Node, sealed_evidence
@@ -149,6 +149,18 @@ class SealPool:
         if keys is None:
             raise NoSealEnabled("this court has no key that may seal now: make one, and let two clerks enable it")
         return _name(court, keys)
+
+    async def weakens(self, pack: bytes) -> renewal.Weakness | None:
+        """`signing.renewal.weakens`."""
+        return await self._run(renewal.weakens, pack)
+
+    async def prepared_renewal(self, pack: bytes) -> renewal.Prepared:
+        """`signing.renewal.prepared`."""
+        return await self._run(renewal.prepared, pack)
+
+    async def renewed(self, prepared: renewal.Prepared, token: bytes) -> bytes:
+        """`signing.renewal.renewed`."""
+        return await self._run(renewal.renewed, prepared, token)
 
     def chains(self) -> tuple[tuple[bytes, ...], ...]:
         """The certificates (DER) of every seal in use, each with its issuers."""

@@ -40,6 +40,10 @@ AHEAD = timedelta(days=90)
 """How long before the end of a pack's strength it is renewed: time for an authority that is away, and for us."""
 
 
+_BROKEN = (SigningError, ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError)
+"""What asn1crypto raises, sooner or later, on bytes that are not what they should be; documents bring signatures."""
+
+
 class NothingGained(SigningError):
     """The new token holds no longer than what it should strengthen: another authority is needed."""
 
@@ -164,8 +168,16 @@ def _of_pdf(content: bytes, name: str) -> Iterator[Weakness]:
     """Back to the last document timestamp, which stands for what is before it."""
     for container in reversed(containers(content)):
         yield from _of_container(container, name)
-        if _signed(container)["encap_content_info"]["content_type"].native == "tst_info":
+        if _is_timestamp(container):
             return
+
+
+def _is_timestamp(container: bytes) -> bool:
+    try:
+        kind = _signed(container)["encap_content_info"]["content_type"].native
+    except _BROKEN:
+        return False
+    return bool(kind == "tst_info")
 
 
 def _of_xml(content: bytes, name: str) -> Iterator[Weakness]:
@@ -184,19 +196,27 @@ def _of_xml(content: bytes, name: str) -> Iterator[Weakness]:
 
 
 def _of_container(container: bytes, name: str) -> Iterator[Weakness]:
-    """Of a CMS signature; of the timestamps on it where it has some: they prove that it is older than its end."""
+    """Of a CMS signature; of the timestamps on it where it has some: they prove that it is older than its end. What
+    cannot be read may be weak already.
+    """
+    try:
+        yield from [*_of_signature(container, name)]
+    except _BROKEN:
+        yield Weakness(date.min, f"{name}: a signature that cannot be read")
+
+
+def _of_signature(container: bytes, name: str) -> Iterator[Weakness]:
     signed = _signed(container)
     (signer,) = signed["signer_infos"]
     stamps = [*tokens_of(signer)]
     for stamp in stamps:
-        yield from _of_container(stamp, name)
+        yield from _of_signature(stamp, name)
     if stamps:
         return
     held = [one.chosen for one in signed["certificates"] if one.name == "certificate"]
     own = signer_certificate(signer, held)
     if own is None:
-        yield Weakness(date.min, f"{name}: the certificate is not there")
-        return
+        raise SigningError("the certificate is not there")
     yield from _of_key(own, signer["digest_algorithm"]["algorithm"].native, name)
     for chain in chains_of(container):
         yield from _of_chain([x509.Certificate.load(one) for one in chain], name)

@@ -35,7 +35,22 @@ class Packing:
     revocations: RevocationData
 
     async def pack(self, delivery: Delivery) -> bytes | None:
-        """The sealed container; None while there is no current proof, and for proofs from before there was evidence.
+        """The sealed container, as it was renewed last or made now; None while there is no current proof, and for
+        proofs from before there was evidence. Raises as `kept` and `built`.
+        """
+        return await self.kept(delivery) or await self.built(delivery)
+
+    async def kept(self, delivery: Delivery) -> bytes | None:
+        """The container that an archive timestamp was put on, where it is of the current proof. Raises KeyError and
+        DocumentBroken when it is missing or changed.
+        """
+        mark = await self.journal.archive(delivery.id)
+        if mark is None or mark.pack is None or not delivery.proof_is_current or mark.proof != delivery.proofs[-1][1]:
+            return None
+        return await self.documents.get(mark.pack)
+
+    async def built(self, delivery: Delivery) -> bytes | None:
+        """The container made of what is kept, sealed now; None as for `pack`.
 
         Raises KeyError and DocumentBroken when a kept part is missing or changed, NoSealEnabled, SignerLost.
         """
@@ -83,7 +98,7 @@ class Packing:
         return LedgerPart(checkpoint, self.log_key, tuple(found))
 
     async def _with_validation_data(self, content: PackContent) -> PackContent:
-        """With what shows that the certificates of its seals and tokens are alive, or were when they were asked about."""
+        """With what shows that the certificates of its seals and tokens are alive, or were when that was asked."""
         pdfs = [content.proof, *(sealed for _, sealed in content.documents)]
         signed = [container for one in pdfs for container in containers(one)]
         tokens = [stamp.token for stamp in content.timestamps]
