@@ -12,6 +12,7 @@ import zlib
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 
 import pikepdf
 from pyhanko.pdf_utils.misc import PdfError
@@ -68,7 +69,17 @@ TOKEN_ROOM = 8192
 _BROKEN = (PdfError, ValueError, LookupError, TypeError, AttributeError, AssertionError, RecursionError, zlib.error)
 """What pyHanko raises, where it notices at all, on files that other readers still open."""
 
-_DECLINED = (Unusual, pikepdf.PdfError, ValueError, LookupError, TypeError, AttributeError, RuntimeError, OverflowError)
+_DECLINED = (
+    Unusual,
+    pikepdf.PdfError,
+    pikepdf.PasswordError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    RuntimeError,
+    OverflowError,
+)
 """What our own writer raises on a file that it should not touch; pikepdf's errors are RuntimeErrors in part."""
 
 
@@ -137,14 +148,15 @@ def sealed(content: bytes, seal: Seal, *, at: datetime, reason: str, location: s
     has one, it lies over the last page as thin outlines, and the field's tooltip (/TU) says so. Raises NotSealable,
     and SigningError when the key cannot be used now.
     """
+    order_at = partial(_order, seal, at, reason, location)
     try:
-        order = _order(seal, find_place(content), at, reason, location)
+        try:
+            return Sealed(swiftly_sealed(content, order_at), Path.FAST)
+        except _DECLINED as error:
+            order = order_at(find_place(content))
+            return Sealed(_sealed_by_pyhanko(content, order), Path.FALLBACK, _why(error))
     except PageNotShown as error:
         raise NotSealable("the document cannot be read: it is damaged or needs a password") from error
-    try:
-        return Sealed(swiftly_sealed(content, order), Path.FAST)
-    except _DECLINED as error:
-        return Sealed(_sealed_by_pyhanko(content, order), Path.FALLBACK, _why(error))
 
 
 def _why(error: Exception) -> str:
@@ -176,7 +188,7 @@ def _rewritten(content: bytes) -> bytes:
     return output.getvalue()
 
 
-def _order(seal: Seal, place: Place, at: datetime, reason: str, location: str) -> Order:
+def _order(seal: Seal, at: datetime, reason: str, location: str, place: Place) -> Order:
     return Order(
         signer=seal.signer,
         room=seal.room,

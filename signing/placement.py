@@ -1,10 +1,10 @@
 """Where a seal can stand without hiding anything.
 
-Most pages are white where the seal would be best, so that corner alone is drawn first (a tenth of a millisecond).
-Otherwise the whole page is drawn small and grey, as a reader sees it: with its rotation, its crop box, its forms and
-earlier seals. Every dot that differs from the paper is ink, and the boxes of the text are ink throughout. Each row of
-the picture is one integer, a bit per dot; a free square is then a run of zeros in the union of rows, found with a few
-shifts (about two milliseconds a page).
+Many pages are plainly not written on that far down, which their content stream tells without drawing (`plain_place`).
+Most others are white where the seal would be best, so that corner alone is drawn next. Otherwise the whole page is
+drawn small and grey, as a reader sees it: with its rotation, its crop box, its forms and earlier seals. Every dot that
+differs from the paper is ink, and the boxes of the text are ink throughout. Each row of the picture is one integer, a
+bit per dot; a free square is then a run of zeros in the union of rows, found with a few shifts.
 """
 
 from __future__ import annotations
@@ -15,11 +15,14 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import reduce
+from typing import Any
 
+import pikepdf
 import pypdfium2 as pdfium
 import pypdfium2.raw as raw
 
 from signing import pages
+from signing.lowest_mark import inherited, lowest_mark
 
 MILLIMETRE = 72 / 25.4
 SIZES = (42.0, 36.0, 30.0)
@@ -68,6 +71,45 @@ def find_place(content: bytes) -> Place:
             if place is not None:
                 return place
         return _corner(document[last], last)
+
+
+def plain_place(document: pikepdf.Pdf) -> Place | None:
+    """The place that `find_place` would find, where the last page's content stream alone shows that it is free.
+
+    None says nothing: the page has to be drawn. Raises what pikepdf raises on a broken tree of pages.
+    """
+    number = len(document.pages) - 1
+    page = document.pages[number].obj
+    box = _plain_box(page)
+    lowest = lowest_mark(page) if box else None
+    if box is None or lowest is None:
+        return None
+    left, bottom, right, top = box
+    across, down = right - left, top - bottom
+    frame, size = _frame_of(across, down), _sizes_of(across, down)[0]
+    side, edge = frame.dots(size + 2 * CLEARANCE), frame.dots(EDGE)
+    x, y = frame.width - edge - side / 2, edge + side / 2
+    height = bottom + (y + side / 2) / frame.height * down
+    if min(frame.width, frame.height) < 2 * edge + side or lowest <= height:
+        return None
+    x, y, half = left + x / frame.width * across, bottom + y / frame.height * down, size * MILLIMETRE / 2
+    return Place(number, (x - half, y - half, x + half, y + half), 0, True)
+
+
+def _plain_box(page: Any) -> tuple[float, ...] | None:
+    """What is shown of the page (ISO 32000-1 §14.11.2): left, bottom, right, top. None where it is turned, scaled or
+    odd.
+    """
+    try:
+        media, crop = inherited(page, "/MediaBox"), inherited(page, "/CropBox")
+        if "/UserUnit" in page or inherited(page, "/Rotate"):
+            return None
+        box = tuple(float(side) for side in media)
+        left, bottom, right, top = box
+    except (LookupError, TypeError, ValueError):
+        return None
+    same = crop is None or [*crop] == [*media]
+    return box if same and right - left > MILLIMETRE and top - bottom > MILLIMETRE else None
 
 
 @dataclass(frozen=True)
@@ -150,12 +192,20 @@ def _corner(page: pdfium.PdfPage, number: int) -> Place:
 
 
 def _sizes(page: pdfium.PdfPage) -> list[float]:
-    largest = min(page.get_size()) / MILLIMETRE * LARGEST_SHARE
+    return _sizes_of(*page.get_size())
+
+
+def _sizes_of(across: float, down: float) -> list[float]:
+    largest = min(across, down) / MILLIMETRE * LARGEST_SHARE
     return [size for size in SIZES if size <= largest] or [largest]
 
 
 def _frame(page: pdfium.PdfPage) -> _Frame:
-    across, down = page.get_size()
+    return _frame_of(*page.get_size())
+
+
+def _frame_of(across: float, down: float) -> _Frame:
+    """`across` and `down` in points."""
     scale = min(DOTS_PER_MM / MILLIMETRE, MOST_DOTS / max(across, down, 1.0))
     return _Frame(math.ceil(across * scale), math.ceil(down * scale), scale)
 

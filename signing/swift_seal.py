@@ -7,6 +7,7 @@ catalogue, and the signature over all of it. Raises Unusual for whatever `signin
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from datetime import UTC
 from typing import Any
 
@@ -17,6 +18,7 @@ from signing.cms import CmsSigner
 from signing.errors import NotSealable
 from signing.increment import Increment, Number, Unusual, changed, reference, text_string, written
 from signing.order import PRINT_AND_LOCKED, Order
+from signing.placement import Place, find_place, plain_place
 
 SIGNATURES_EXIST_AND_APPEND_ONLY = 3
 """§12.7.2, table 219."""
@@ -29,11 +31,15 @@ MOST_FIELDS = 2000
 WIDEST_RANGE = b"[0 0000000000 0000000000 0000000000]"
 
 
-def swiftly_sealed(content: bytes, order: Order) -> bytes:
-    """`content` followed by one update that seals it. Raises NotSealable, Unusual, and what pikepdf raises."""
+def swiftly_sealed(content: bytes, order_at: Callable[[Place], Order]) -> bytes:
+    """`content` followed by one update that seals it at the place that is found for it.
+
+    Raises NotSealable, PageNotShown, Unusual, and what pikepdf raises.
+    """
     with Increment(content) as update:
         if update.document.is_encrypted:
             raise NotSealable("the document is encrypted: give it without a password")
+        order = order_at(plain_place(update.document) or find_place(content))
         signature = update.reserve()
         _put_field(update, order, signature)
         update.put(signature, _signature(order))
