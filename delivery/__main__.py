@@ -319,7 +319,7 @@ def _add_renew(commands: Commands) -> None:
         "renew",
         _renew,
         "Puts an archive timestamp on each proof pack before an algorithm or a certificate in it weakens, so that it "
-        "can still be verified in decades. The service does the same by itself, slowly; may be stopped and begun again, "
+        "can still be verified in decades. The service does so by itself too, slowly; may be stopped and begun again, "
         "and may run beside it. Exit status 0, 1 when something was left (no authority answered, a part is missing), 2 "
         "when something has to be mended.",
         "  songda renew --config court.toml --dry-run\n  songda renew --config court.toml",
@@ -335,8 +335,8 @@ def _add_verify(commands: Commands) -> None:
         _verify,
         "Checks sealed documents, proofs of service and proof packs: offline, without a database, in numbered steps "
         "that docs/verifying.md tells how to do by hand. Takes other people's sealed PDFs too. No name in a file is "
-        "believed: give the certificates that you trust. Exit status 0 valid, 1 invalid, 2 cannot tell (no trust given, "
-        "or a file cannot be read).",
+        "believed: give the certificates that you trust. Exit status 0 valid, 1 invalid, 2 cannot tell (no trust was "
+        "given, or a file cannot be read).",
         "  songda verify proof.pdf --trust songda-data/demo/seal.pem\n"
         "  songda verify pack.asice --trust seal.pem --trust authority.pem --checkpoint checkpoint.txt",
     )

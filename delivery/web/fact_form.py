@@ -86,9 +86,7 @@ def _weight(widget: Widget) -> int:
     return ("person", "choice", "instant", "day", "many", "flag").index(widget.what)
 
 
-def read_form(
-    method: Method, delivery: Delivery, form: Form, role: str, now: datetime, zone: tzinfo
-) -> Entered:
+def read_form(method: Method, delivery: Delivery, form: Form, role: str, now: datetime, zone: tzinfo) -> Entered:
     """All faults at once, as everywhere. `role`: of the account that enters it, for what an official has to decide."""
     chosen = choose(method, delivery, form)
     here = apply(delivery, RecipientLearnt(at=now, by="", addresses=(chosen.address,))) if chosen.address else delivery

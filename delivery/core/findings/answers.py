@@ -45,7 +45,7 @@ def _clear_days_left(trial: Trial) -> Value:
 
 @finding("died_in_appeal_period")
 def _died_in_appeal_period(trial: Trial) -> Value:
-    """CPL 153(1): before the period for appeal had run out. Who died before the service was not served (law.md R2.1)."""
+    """CPL 153(1): before the period for appeal had run out. Who died before service was not served (law.md R2.1)."""
     since, appeal = trial.question.recipient.standing.since, appeal_period(trial)
     return bool(since and appeal and appeal.last_day and trial.day(since) <= appeal.last_day)
 
