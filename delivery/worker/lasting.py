@@ -41,10 +41,10 @@ class Lasting:
         return await self.stamping.stamped(sealed, raised=partial(self._raised, court))
 
     async def _raised(self, court: str, stamped: bytes) -> bytes:
-        level = self._level(court)
+        level, chains = self._level(court), list(chains_of(containers(stamped)[-1], self.revocations.anchors))
+        self.revocations.meet(chains)
         if not level.holds(Level.B_LT):
             return stamped
-        chains = list(chains_of(containers(stamped)[-1], self.revocations.anchors))
         data = await self.revocations.of(chains)
         if not data.whole:
             log.warning("seal_below_its_level", court=court, level=level.value, missing="revocation data")

@@ -71,10 +71,14 @@ class RevocationData:
                 if await self._is_due(certificate):
                     await self._fetch(self._fetcher, certificate, issuer)
 
+    def meet(self, chains: Iterable[Chain]) -> None:
+        """Ask about these too from now on: who stamps shows its certificate with its first token."""
+        self._met |= {revocation.fingerprint(chain[0]): chain for chain in chains}
+
     async def of(self, chains: Iterable[Chain], *, fresh: bool = True) -> ValidationData:
         """For seals with these chains. `fresh`: only what holds now; else also what held once."""
         chains, now = list(chains), self._clock.now()
-        self._met |= {revocation.fingerprint(chain[0]): chain for chain in chains}
+        self.meet(chains)
         asked = [revocation.fingerprint(one) for chain in chains for one, _ in self._asked(chain)]
         rows = await self._journal.revocations_of(list(dict.fromkeys(asked))) if asked else ()
         rows = tuple(row for row in rows if not fresh or row.next_update >= now)
