@@ -6,23 +6,19 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from aiohttp import web
 
 from adapters.ems import EmsChannel
 from adapters.nats import NatsCaseSystem, NatsSettings
-from adapters.revocation import RevocationFetcher
 from adapters.simulated import parse_script
-from adapters.timestamping import Timestamping
 from adapters.webhook import WebhookCaseSystem, WebhookTarget
-from delivery import first_accounts, keyring, ledger_keys, logs, nats_server
-from delivery.authorities import COUNTERPART, timestamping_of
+from delivery import first_accounts, keyring, lasting, ledger_keys, logs, nats_server
 from delivery.channels import channels_of
 from delivery.clock import RehearsalClock, SystemClock
 from delivery.core.ports import Callback, CaseSystem, Channel, Clock
@@ -32,6 +28,7 @@ from delivery.intake import Intake, IntakeLimits
 from delivery.journal.documents import Documents, open_documents
 from delivery.journal.journal import Journal
 from delivery.keys import Watch
+from delivery.open_requests import OpenRequests
 from delivery.rehearsal import Conductor, Counterparts
 from delivery.rulebooks import file_digests
 from delivery.settings import Settings
@@ -118,10 +115,10 @@ async def build(
             limits=Limits(max_bytes=settings.max_document_bytes, max_pages=settings.max_document_pages),
         )
         stack.callback(seals.close)
-        timestamping = await _timestamping(settings, clock, counterparts, stack)
+        timestamping = await lasting.timestamping(settings, clock, counterparts, stack)
         stamping = Stamping(journal, clock, timestamping) if timestamping else None
         anchors = timestamping.anchors if timestamping else ()
-        revocations = RevocationData(journal, clock, _fetcher(settings, clock, stack), seals.chains, anchors)
+        revocations = RevocationData(journal, clock, lasting.fetcher_of(settings, clock, stack), seals.chains, anchors)
         queue, queue_server = await _queue(settings, stack) if "queue" in roles else (None, None)
         bench = Bench(
             journal=journal,
@@ -239,25 +236,6 @@ async def _serve(house: House, stack: AsyncExitStack) -> None:
     await web.TCPSite(runner, settings.host, settings.port).start()
 
 
-class OpenRequests:
-    """How many requests are being answered: the rehearsal's clock waits for them."""
-
-    def __init__(self) -> None:
-        self.count = 0
-
-    @property
-    def middleware(self) -> Any:
-        @web.middleware
-        async def counting(request: web.Request, handler: Callable[[web.Request], Awaitable[Any]]) -> Any:
-            self.count += 1
-            try:
-                return await handler(request)
-            finally:
-                self.count -= 1
-
-        return counting
-
-
 def clock_of(settings: Settings) -> SystemClock:
     """The computer's clock, or the one of the rehearsal."""
     return RehearsalClock(settings.rehearsal_start) if settings.rehearsal_start else SystemClock()
@@ -307,28 +285,6 @@ async def _counterparts(settings: Settings, clock: Clock, stack: AsyncExitStack)
     counterparts = Counterparts(settings, clock)
     await stack.enter_async_context(counterparts.running())
     return counterparts
-
-
-async def _timestamping(
-    settings: Settings, clock: Clock, counterparts: Counterparts | None, stack: AsyncExitStack
-) -> Timestamping | None:
-    """Also writes what a rehearsal's verifier trusts (`timestamps.pem`) beside the seal's certificate."""
-    counterpart = counterparts.endpoints(COUNTERPART) if counterparts else {}
-    timestamping = timestamping_of(settings, clock, counterpart)
-    if timestamping is None:
-        return None
-    stack.push_async_callback(timestamping.close)
-    if isinstance(trust := counterpart.get("trust"), bytes):
-        (settings.data / "timestamps.pem").write_bytes(trust)
-    return timestamping
-
-
-def _fetcher(settings: Settings, clock: Clock, stack: AsyncExitStack) -> RevocationFetcher | None:
-    if not settings.fetch_revocation:
-        return None
-    fetcher = RevocationFetcher(clock=clock)
-    stack.push_async_callback(fetcher.close)
-    return fetcher
 
 
 def _lasting(

@@ -1,0 +1,35 @@
+"""Who is asked for what makes seals last: timestamps and revocation data."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+
+from adapters.revocation import RevocationFetcher
+from adapters.timestamping import Timestamping
+from delivery.authorities import COUNTERPART, timestamping_of
+from delivery.core.ports import Clock
+from delivery.rehearsal import Counterparts
+from delivery.settings import Settings
+
+
+async def timestamping(
+    settings: Settings, clock: Clock, counterparts: Counterparts | None, stack: AsyncExitStack
+) -> Timestamping | None:
+    """Also writes what a rehearsal's verifier trusts (`timestamps.pem`) beside the seal's certificate."""
+    counterpart = counterparts.endpoints(COUNTERPART) if counterparts else {}
+    asked = timestamping_of(settings, clock, counterpart)
+    if asked is None:
+        return None
+    stack.push_async_callback(asked.close)
+    if isinstance(trust := counterpart.get("trust"), bytes):
+        (settings.data / "timestamps.pem").write_bytes(trust)
+    return asked
+
+
+def fetcher_of(settings: Settings, clock: Clock, stack: AsyncExitStack) -> RevocationFetcher | None:
+    """Who asks for revocation data; None where the settings forbid it."""
+    if not settings.fetch_revocation:
+        return None
+    fetcher = RevocationFetcher(clock=clock)
+    stack.push_async_callback(fetcher.close)
+    return fetcher
