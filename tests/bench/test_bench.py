@@ -9,7 +9,16 @@ import pytest
 from tests.bench import __main__ as bench
 
 SMALL = bench.Counts(
-    submissions=4, deliveries=3, warm_up=1, seals=2, pages=3, rounds=1, leaves=(300,), sequenced=9, inclusions=5
+    submissions=4,
+    deliveries=3,
+    warm_up=1,
+    seals=2,
+    proofs=2,
+    pages=3,
+    rounds=1,
+    leaves=(300,),
+    sequenced=9,
+    inclusions=5,
 )
 
 
@@ -28,7 +37,14 @@ def test_submissions_and_deliveries(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 def test_seals_beside_plain_pyhanko(capsys: pytest.CaptureFixture[str]) -> None:
     bench.seals(SMALL)
-    assert "songda beside it" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert printed.count("songda beside it") == 3 * 2 + 2
+    assert printed.count("0% made by the fallback") == 3 + 2
+
+
+def test_proofs_and_packs(capsys: pytest.CaptureFixture[str]) -> None:
+    bench.proofs_and_packs(SMALL)
+    assert [line[2:13].strip() for line in capsys.readouterr().out.splitlines()] == ["proof: evid", "proof pack"]
 
 
 def test_effects_and_periods(capsys: pytest.CaptureFixture[str]) -> None:
