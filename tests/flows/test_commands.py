@@ -34,6 +34,7 @@ COMMANDS = (
     "check-config",
     "keys",
     "verify",
+    "renew",
 )
 
 
