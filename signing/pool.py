@@ -30,7 +30,6 @@ from signing.certificates import pem_chain
 from signing.errors import NoSealEnabled, SignerLost, SigningError
 from signing.evidence import Node, sealed_evidence
 from signing.file_signer import Recipe
-from signing.national.second import second_seals
 from signing.pack import PackContent, sealed_pack
 from signing.secrecy import keep_memory_private
 from signing.signer import Signer
@@ -59,8 +58,6 @@ class SealKeys:
     label: str
     seals_from: datetime | None = None
     seals_until: datetime | None = None
-    national: Recipe | None = field(default=None, repr=False)
-    """Makes the signer of the court's second seal, where it has one."""
 
     def fits(self, at: datetime) -> bool:
         return (self.seals_from is None or self.seals_from <= at) and (
@@ -144,7 +141,7 @@ class SealPool:
         return await self._run(_evidence, self._name(court, at), content, at)
 
     async def pack(self, court: str, content: PackContent, at: datetime) -> bytes:
-        """`signing.pack.sealed_pack` by `court`, with its national second seal where it has one."""
+        """`signing.pack.sealed_pack` by `court`."""
         return await self._run(_pack, self._name(court, at), content, at)
 
     def _name(self, court: str, at: datetime) -> str:
@@ -219,7 +216,6 @@ class SealPool:
 
 _known: dict[str, SealKeys] = {}
 _signers: dict[str, Signer] = {}
-_nationals: dict[str, Signer] = {}
 _seals: dict[str, pdf.Seal] = {}
 """The seals of this process, by court and certificate: two pools in one process never take each other's."""
 
@@ -249,13 +245,6 @@ def _signer(name: str) -> Signer:
     if name not in _signers:
         _signers[name] = _known[name].signer()
     return _signers[name]
-
-
-def _national(name: str, recipe: Recipe) -> Signer:
-    """Opened with the first pack, so that no start waits for it."""
-    if name not in _nationals:
-        _nationals[name] = recipe()
-    return _nationals[name]
 
 
 def _begin(seals: Mapping[str, SealKeys], first: Callable[[], None] | None) -> None:
@@ -316,10 +305,4 @@ def _evidence(name: str, content: Node, at: datetime) -> bytes:
 
 
 def _pack(name: str, content: PackContent, at: datetime) -> bytes:
-    keys = _known[name]
-    if keys.national is not None:
-        court, _, _ = name.rpartition(":")
-        signer = _national(name, keys.national)
-        seals = second_seals(content, signer, court=court, court_name=keys.court_name, label=keys.label, at=at)
-        content = replace(content, national=seals)
     return sealed_pack(content, _signer(name), at=at)

@@ -160,7 +160,7 @@ async def test_key_files_are_for_their_owner_alone(tmp_path: Path) -> None:
     async with watching(own):
         pass
     files = list((own.data / "keys").iterdir())
-    assert {path.name for path in files} == {"632801.pem", "632801-sm2.pem", "password"}
+    assert {path.name for path in files} == {"632801.pem", "password"}
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
     assert stat.S_IMODE((own.data / "keys").stat().st_mode) == 0o700
 
