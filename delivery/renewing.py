@@ -10,9 +10,11 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
+from adapters.timestamping import Timestamping
 from delivery import authorities, keys, ledger_keys, wiring
 from delivery.checking import checked
 from delivery.clock import SystemClock
+from delivery.core.ports import Clock
 from delivery.journal.documents import open_documents
 from delivery.journal.journal import Journal
 from delivery.settings import Settings, SettingsWrong
@@ -61,7 +63,7 @@ async def _opened(settings: Settings) -> AsyncIterator[Renewing]:
         await wiring.go_on(clock, journal)
         seals = SealPool(keys.ring_of(settings, await journal.keys(), clock.now()).courts, processes=0)
         stack.callback(seals.close)
-        timestamping = authorities.timestamping_of(settings, clock, {})
+        timestamping = _timestamping(settings, clock)
         if timestamping:
             stack.push_async_callback(timestamping.close)
         documents = open_documents(settings.documents, settings.data / "documents")
@@ -81,6 +83,13 @@ async def _opened(settings: Settings) -> AsyncIterator[Renewing]:
             seals=seals,
             stamping=Stamping(journal, clock, timestamping) if timestamping else None,
         )
+
+
+def _timestamping(settings: Settings, clock: Clock) -> Timestamping | None:
+    """A rehearsal's authority lives in the service alone."""
+    if authorities.COUNTERPART in settings.counterparts:
+        return None
+    return authorities.timestamping_of(settings, clock, {})
 
 
 def _progress() -> Callable[[Tally], None]:
