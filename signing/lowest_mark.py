@@ -44,10 +44,10 @@ _OPERAND = (
     rb"|\([^()\\]*+(?:\\.[^()\\]*+)*+\)|<<|>>|<[0-9A-Fa-f\0\t\n\f\r ]*+>|\[|\])"
 )
 _OPERATION = re.compile(
-    _SPACE + rb"*+((?:" + _OPERAND + _SPACE + rb"*+)*+)([A-Za-z'\"][A-Za-z0-9]*+\*?)(?=[\0\t\n\f\r /\[(<]|\Z)",
+    _SPACE + rb"*+((?:" + _OPERAND + _SPACE + rb"*+)*+)([A-Za-z'\"][A-Za-z0-9]*+\*?)(?=[\0\t\n\f\r /\[(<]|\Z)|.",
     re.DOTALL,
 )
-"""Operands, then the operator. Parentheses inside strings, comments and inline images are not read."""
+"""Operands, then the operator; neither where there is something else: nested parentheses, comments, inline images."""
 
 _SILENT = frozenset(b"W W* BMC BDC EMC MP DP Tc Tw Tz Tr J j d ri i g G rg RG k K cs CS sc SC scn SCN".split())
 """Operators that neither mark nor move anything up or down."""
@@ -235,25 +235,19 @@ def _decoded(stream: Any) -> bytes:
 
 
 def _read(content: bytes, resources: Any) -> float:
-    reader, end = _Reader(), 0
-    for found in _OPERATION.finditer(content):
-        if found.start() != end:
-            raise _Unclear
-        end = found.end()
-        operands, operator = found.groups()
+    reader = _Reader()
+    for operands, operator in _OPERATION.findall(content.strip(b"\0\t\n\f\r ")):
         if operator in _WITH_NUMBERS:
             _WITH_NUMBERS[operator](reader, *map(float, operands.split()))
         elif operator in _SHOWING:
             _SHOWING[operator](reader)
         elif operator not in _SILENT:
             _named(reader, operator, operands.split(), resources)
-    if content[end:].strip(b"\0\t\n\f\r "):
-        raise _Unclear
     return reader.lowest
 
 
 def _named(reader: _Reader, operator: bytes, operands: list[bytes], resources: Any) -> None:
-    """Operators that name a resource: fonts, images, graphics states."""
+    """Operators that name a resource: fonts, images, graphics states. Raises LookupError where nothing is named."""
     name = operands[0].decode("ascii")
     if operator == b"Tf":
         _, size = operands

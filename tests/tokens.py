@@ -53,7 +53,8 @@ class Token:
 
     def _tool(self, *words: str | Path) -> None:
         command = [servers.debian("opensc", "pkcs11-tool"), "--module", MODULE, "--login", "--pin", PIN]
-        subprocess.run([*map(str, command), "--token-label", self.label, *map(str, words)], check=True, env=os.environ)
+        command = [*map(str, command), "--token-label", self.label, *map(str, words)]
+        subprocess.run(command, check=True, capture_output=True, env=os.environ)
 
 
 @contextmanager
