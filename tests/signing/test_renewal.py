@@ -16,7 +16,7 @@ from adapters.counterparts.tsa import make_keys
 from signing import pdf, renewal
 from signing.errors import SigningError
 from signing.verify import INVALID, VALID, Number, Result, Verdict, verify
-from tests.signing import judges
+from tests.signing import containers, judges
 from tests.signing.verifying import packs, sealing
 from tests.signing.verifying.pki import AT, Clock, Sealer, sealer
 
@@ -25,6 +25,7 @@ SECOND, THIRD = AT + 4 * YEAR, AT + 9 * YEAR
 """When the packs of these tests are renewed."""
 
 NOW = AT + 10 * YEAR
+MOMENT = f"{AT:%Y-%m-%d %H:%M:%S}"
 
 
 @dataclass(frozen=True)
@@ -250,3 +251,15 @@ def test_the_manifest_keeps_to_the_schema_of_the_standard(old: bytes) -> None:
     schema = etree.XMLSchema(etree.parse(folder / "en_31916201v010101.xsd"))
     for name in (NEWEST, FIRST):
         schema.assertValid(etree.fromstring(packs.unzipped(old)[name]))
+
+
+def test_libdigidocpp_and_xmlsec1_take_a_renewed_pack_as_before(world: World, tmp_path: Path) -> None:
+    plain = packs.honest(world.court, world.authorities[0]).sealed(world.court)
+    pack = renewed(plain, world.authorities[1], SECOND)
+    verdict = containers.digidoc(pack, tmp_path)
+    assert (verdict.signatures, verdict.faults) == (1, ())
+    assert {*verdict.files} == {name for name in packs.unzipped(plain) if name != "mimetype" and "META-INF" not in name}
+    accepted, words = containers.xmlsec_accepts(
+        containers.unpacked(pack, tmp_path / "all"), world.court.root_pem, MOMENT
+    )
+    assert accepted, words
