@@ -10,7 +10,8 @@ from delivery.journal.ledger import Cosigned
 from delivery.keyring import SecretMissing, secret, write_private
 from delivery.settings import Settings
 from signing.errors import LedgerWrong
-from signing.notes import COSIGNATURE, ED25519, Key, cosignatures, make_log_key, open_log_key, read_vkey
+from signing.file_signer import make_log_key, open_log_key
+from signing.notes import COSIGNATURE, ED25519, Key, cosignatures, read_vkey
 
 WITNESS = "the vkey of a witness: <name>+<key id>+<base64 of 04 and its Ed25519 public key>"
 
@@ -31,10 +32,10 @@ def log_key(settings: Settings) -> LogKey:
         if not settings.self_made:
             raise SecretMissing(f"{path}: start once with self_made = true, and the ledger's key is made")
         write_private(path, make_log_key(password))
-    private = open_log_key(path.read_bytes(), password)
-    key = Key(settings.ledger_origin, ED25519, private.public_key().public_bytes_raw())
+    signer = open_log_key(path.read_bytes(), password)
+    key = Key(settings.ledger_origin, ED25519, signer.public_key)
     (settings.data / "log.vkey").write_text(f"{key}\n", encoding="utf-8")
-    return LogKey(key, private.sign)
+    return LogKey(key, signer.sign)
 
 
 def faults(settings: Settings) -> Iterator[str]:

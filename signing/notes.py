@@ -16,10 +16,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from signing.errors import KeyFileUnreadable, LedgerWrong, WrongPassword
+from signing.errors import LedgerWrong
 
 ED25519, COSIGNATURE = 0x01, 0x04
 LARGEST_NOTE = 64 * 1024
@@ -115,27 +114,6 @@ def read_vkey(text: str) -> Key:
     key = Key(name, content[0], content[1:])
     if key.id.hex() != key_id:
         raise LedgerWrong("the key id of the vkey does not belong to its name and key")
-    return key
-
-
-def make_log_key(password: bytes) -> bytes:
-    """A new Ed25519 key as PEM (PKCS #8, encrypted). Raises ValueError on an empty password."""
-    if not password:
-        raise ValueError("a key file needs a password")
-    encryption = serialization.BestAvailableEncryption(password)
-    return Ed25519PrivateKey.generate().private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption
-    )
-
-
-def open_log_key(content: bytes, password: bytes) -> Ed25519PrivateKey:
-    """Raises WrongPassword or KeyFileUnreadable, neither of which repeats a byte of the file."""
-    try:
-        key = serialization.load_pem_private_key(content, password)
-    except (ValueError, TypeError) as error:
-        raise WrongPassword("the password does not open the log's key file") from error
-    if not isinstance(key, Ed25519PrivateKey):
-        raise KeyFileUnreadable("the log's key should be an Ed25519 key")
     return key
 
 

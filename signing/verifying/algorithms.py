@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import date
-from itertools import pairwise
 
 from asn1crypto import x509
 
@@ -17,17 +15,6 @@ def weakness(certificate: x509.Certificate, digest: str, on: date) -> Says | Non
     name, bits = _key(certificate)
     ruling = judge(name, bits, digest, on)
     return None if ruling.ok else Says(ruling.reason_zh, ruling.reason_en)
-
-
-def weak_issue(certificates: Iterable[x509.Certificate], on: date) -> Says | None:
-    """Why one of these certificates, each given with its issuer after it, was issued by an algorithm that is refused.
-    An anchor's own signature is not looked at: whoever trusts it trusts its key.
-    """
-    path = list(certificates)
-    for one, issuer in pairwise(path):
-        if (weak := weakness(issuer, one.hash_algo, on)) is not None:
-            return weak
-    return None
 
 
 def _key(certificate: x509.Certificate) -> tuple[str, int]:

@@ -5,14 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
 from signing import ledger
-from signing.errors import KeyFileUnreadable, LedgerWrong, WrongPassword
+from signing.errors import LedgerWrong
 from signing.notes import (
     COSIGNATURE,
     ED25519,
@@ -21,9 +19,7 @@ from signing.notes import (
     Key,
     cosign,
     cosignatures,
-    make_log_key,
     open_checkpoint,
-    open_log_key,
     proven,
     read_checkpoint,
     read_note,
@@ -142,18 +138,3 @@ def test_what_is_no_note(content: bytes) -> None:
 def test_what_is_no_checkpoint(text: str) -> None:
     with pytest.raises(LedgerWrong, match="a checkpoint is"):
         read_checkpoint(text)
-
-
-def test_the_key_file() -> None:
-    content = make_log_key(b"password")
-    assert b"ENCRYPTED" in content
-    assert open_log_key(content, b"password").sign(b"x")
-    with pytest.raises(WrongPassword):
-        open_log_key(content, b"other")
-    with pytest.raises(ValueError, match="password"):
-        make_log_key(b"")
-    other = generate_private_key(SECP256R1()).private_bytes(
-        Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"password")
-    )
-    with pytest.raises(KeyFileUnreadable):
-        open_log_key(other, b"password")

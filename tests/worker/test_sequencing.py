@@ -17,11 +17,11 @@ from delivery.journal.journal import Journal
 from delivery.journal.ledger import Cosigned, LeafRow
 from delivery.worker import sequencing
 from delivery.worker.sequencing import Sequencing, canonical_row, consistency, inclusion
-from signing.auditing import Record, audit
 from signing.errors import LedgerWrong
 from signing.ledger import SALT_BYTES, TileReader, Tree, canonical, consistent, entry, included_root, leaf_hash
 from signing.notes import ED25519, Checkpoint, Key, open_checkpoint
 from tests.journal.world import HandClock, accepted, filing, past_the_journal, sending
+from tests.outsider import Record, audit
 from tests.signing import naive
 
 SIGNER = Ed25519PrivateKey.from_private_bytes(bytes(32))
