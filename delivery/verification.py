@@ -5,16 +5,33 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from itertools import groupby
 from pathlib import Path
 
 from delivery.core.ports import Clock
-from signing.verify import CANNOT_TELL, INVALID, VALID, NoCertificate, Number, Result, Step, Verdict, verify
+from signing.verify import (
+    CANNOT_TELL,
+    INVALID,
+    VALID,
+    NoCertificate,
+    Number,
+    Result,
+    Told,
+    Verdict,
+    sections,
+    summary,
+    verify,
+)
 
 LARGEST = 512 * 1024 * 1024
 """Bytes of a file that is looked at."""
 
 MARKS = {Result.PASSED: "✓ 通过 passed", Result.FAILED: "✗ 不通过 FAILED", Result.NOT_CHECKED: "· 未核验 not checked"}
+
+TITLES = {
+    Result.PASSED: "已证明 PROVEN",
+    Result.NOT_CHECKED: "未能核验 NOT CHECKED",
+    Result.FAILED: "不通过 FAILED",
+}
 
 CONCLUSIONS = {
     VALID: "有效：以上各步均未发现问题，签章可追溯到您指定的信任证书。\n"
@@ -50,52 +67,26 @@ def _read(file: Path) -> bytes:
 
 def told(verdict: Verdict) -> Iterator[str]:
     """The lines that a person reads: the steps of each part, what they prove, what they leave open, the conclusion."""
-    for part, steps in groupby(verdict.steps, key=_heading):
-        yield part
-        for _, alike in groupby(steps, key=lambda step: (step.number, step.result, step.says)):
-            yield from _lines(list(alike), part)
+    for heading, lines in sections(verdict):
+        yield heading
+        yield from (line for one in lines for line in _lines(one))
         yield ""
-    yield from _summary("已证明 PROVEN", verdict.steps, Result.PASSED, PROVING)
-    yield from _summary("未能核验 NOT CHECKED", verdict.steps, Result.NOT_CHECKED, tuple(Number))
-    yield from _summary("不通过 FAILED", verdict.steps, Result.FAILED, tuple(Number))
+    says = summary(verdict)
+    for result, title in TITLES.items():
+        if says[result]:
+            yield title
+            yield from (f"  {each.zh}\n  {each.en}" for each in says[result])
+            yield ""
     yield CONCLUSIONS[verdict.exit]
 
 
-PROVING = (
-    Number.TRUST,
-    Number.TIME,
-    Number.CONTENTS,
-    Number.LEDGER,
-    Number.CHECKPOINT,
-    Number.NATIONAL,
-    Number.RENEWAL,
-)
-"""The steps that prove something to somebody; the others only let them."""
-
-
-def _heading(step: Step) -> str:
-    """The file and the member of it that a step is about; what is about members of a seal stands under the seal."""
-    return " · ".join(step.part.split(" · ")[:2])
-
-
-def _lines(alike: Sequence[Step], heading: str) -> Iterator[str]:
-    """One step, or several that say the same of different members."""
-    step = alike[0]
+def _lines(told: Told) -> Iterator[str]:
+    step = told.step
     yield f"  {step.number:>2} {step.name.zh} {step.name.en}  {MARKS[step.result]}"
     yield f"       {step.says.zh}"
     yield f"       {step.says.en}"
-    members = [one.part.removeprefix(heading).removeprefix(" · ") for one in alike]
-    if any(members):
-        yield f"       {', '.join(filter(None, members))}"
-
-
-def _summary(title: str, steps: Sequence[Step], result: Result, numbers: Sequence[Number]) -> Iterator[str]:
-    """Everything of that result once, however many parts say it."""
-    says = dict.fromkeys(one.says for one in steps if one.result is result and one.number in numbers)
-    if says:
-        yield title
-        yield from (f"  {each.zh}\n  {each.en}" for each in says)
-        yield ""
+    if told.members:
+        yield f"       {', '.join(told.members)}"
 
 
 def _as_json(verdict: Verdict) -> str:

@@ -24,9 +24,24 @@ from signing.verifying.report import (
     Verdict,
     somebody_trusted,
 )
+from signing.verifying.telling import Told, sections, summary
 from signing.verifying.trust import NoCertificate, Trust, certificates
 
-__all__ = ["CANNOT_TELL", "INVALID", "VALID", "NoCertificate", "Number", "Result", "Says", "Step", "Verdict", "verify"]
+__all__ = [
+    "CANNOT_TELL",
+    "INVALID",
+    "VALID",
+    "NoCertificate",
+    "Number",
+    "Result",
+    "Says",
+    "Step",
+    "Told",
+    "Verdict",
+    "sections",
+    "summary",
+    "verify",
+]
 
 
 def verify(

@@ -12,17 +12,16 @@ import hmac
 import re
 import secrets
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import groupby
 
 from aiohttp import BodyPartReader, web
 
 from delivery.web.bodies import NO_MULTIPART
 from delivery.web.visit import RecipientPages, show, text_for
 from signing.errors import SignerLost
-from signing.verify import CANNOT_TELL, INVALID, VALID, Result, Step, Verdict
+from signing.verify import CANNOT_TELL, INVALID, VALID, Result, Says, Told, Verdict, sections, summary
 
 LARGEST_UPLOAD = 32 * 1024 * 1024
 """Bytes of all files together."""
@@ -34,6 +33,7 @@ MOST_WAITING = 4
 PER_SENDER, SPAN = 30, timedelta(minutes=10)
 MOST_SENDERS = 10_000
 CHUNK = 64 * 1024
+LOOKS = {Result.FAILED: "warn", Result.PASSED: "good", Result.NOT_CHECKED: ""}
 CONCLUSIONS = {VALID: "valid", INVALID: "invalid", CANNOT_TELL: "cannot_tell"}
 _NAME = re.compile(r"[^\w.()（）-]+")
 
@@ -94,25 +94,27 @@ def routes(deps: RecipientPages, verify: Verify) -> list[web.RouteDef]:
 
 def _shown(deps: RecipientPages, request: web.Request, verdict: Verdict) -> web.Response:
     chinese = text_for(request, deps.book).language == "zh"
-    return show(
-        deps, request, "verify", parts=list(_parts(verdict, chinese=chinese)), conclusion=CONCLUSIONS[verdict.exit]
-    )
+    comes_to = [
+        (result.value, LOOKS[result], _said(says, chinese)) for result, says in summary(verdict).items() if says
+    ]
+    parts = [(heading, [_line(one, chinese) for one in lines]) for heading, lines in sections(verdict)]
+    conclusion = CONCLUSIONS[verdict.exit]
+    return show(deps, request, "verify", parts=parts, comes_to=comes_to, conclusion=conclusion)
 
 
-def _parts(verdict: Verdict, *, chinese: bool) -> Iterator[tuple[str, list[dict[str, str]]]]:
-    for part, steps in groupby(verdict.steps, key=lambda step: step.part):
-        yield part, [_line(step, chinese=chinese) for step in steps]
+def _said(says: Iterable[Says], chinese: bool) -> list[str]:
+    return [one.zh if chinese else one.en for one in says]
 
 
-def _line(step: Step, *, chinese: bool) -> dict[str, str]:
-    name, says = step.name, step.says
-    look = {Result.PASSED: "good", Result.FAILED: "warn", Result.NOT_CHECKED: ""}[step.result]
+def _line(told: Told, chinese: bool) -> dict[str, str]:
+    (name, says), step = _said((told.step.name, told.step.says), chinese), told.step
+    members = "、".join(told.members) if chinese else ", ".join(told.members)
     return {
         "number": str(int(step.number)),
-        "name": name.zh if chinese else name.en,
-        "says": says.zh if chinese else says.en,
+        "name": name,
+        "says": says,
+        "members": members,
         "result": step.result.value,
-        "look": look,
     }
 
 

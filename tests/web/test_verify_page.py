@@ -41,6 +41,23 @@ async def test_a_document_of_ours_and_one_of_a_stranger(stage: Stage) -> None:
         assert page.says("the seal covers the whole file")
 
 
+async def test_what_it_comes_to_stands_before_the_steps(stage: Stage) -> None:
+    ours = sealer("示范市人民法院")
+    stage.trusted.append(ours.root_pem)
+    content = sealing.basic(ours)
+    async with Visitor(stage) as visitor:
+        good = (await sent(visitor, ("a.pdf", content), ("b.pdf", content))).tree()
+        (steps,) = good.iterfind(".//details")
+        assert steps.get("open") is None
+        told = [each.text for each in good.iterfind(".//div/ul/li")]
+        assert len(told) == len(set(told)), "what both files say is said once"
+        assert any("示范市人民法院" in (one or "") for one in told)
+        (steps,) = (await sent(visitor, ("a.pdf", content[:-9]))).tree().iterfind(".//details")
+        assert steps.get("open") is not None
+    async with Visitor(stage, "en") as visitor:
+        assert (await sent(visitor, ("a.pdf", content[:-9]))).says("What failed")
+
+
 async def test_what_it_refuses(stage: Stage) -> None:
     async with Visitor(stage) as visitor:
         assert (await visitor.get("/verify")).says("选择文件")
