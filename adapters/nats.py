@@ -168,6 +168,10 @@ class NatsCaseSystem:
         try:
             client = await self._connected()
             yield client.jetstream(timeout=self._settings.patience)
+            if _cancelled():
+                # Until Python 3.12 asyncio.wait_for, by which nats-py waits, gives an answer that came in the same turn
+                # and drops the cancellation: whoever was to end would go on for ever.
+                raise asyncio.CancelledError  # noqa: TRY301 — the clause below lets it through
         except nats.errors.TimeoutError:
             raise
         except nats.errors.Error as fault:

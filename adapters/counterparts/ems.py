@@ -356,7 +356,8 @@ class EmsCounterpart:
             due = self.next_due()
             left = None if due is None else (due - self._clock.now()).total_seconds()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), left if left is None or left > 0 else AWAY_PAUSE)
+                async with asyncio.timeout(left if left is None or left > 0 else AWAY_PAUSE):
+                    await self._news.wait()
 
     def _note(self, number: str, what: str) -> None:
         """The log names attempts; a slip's own order is noted as such."""

@@ -283,7 +283,8 @@ class SmscCounterpart:
             due = self.next_due()
             left = None if due is None else (due - self._clock.now()).total_seconds()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), left if left is None or left > 0 else RETRY_AFTER)
+                async with asyncio.timeout(left if left is None or left > 0 else RETRY_AFTER):
+                    await self._news.wait()
 
     async def _tell(self, reports: Iterable[_Report]) -> None:
         async with self._reporting:
@@ -321,10 +322,12 @@ class _Link:
     async def ask(self, frame: Callable[[int], bytes]) -> int | None:
         """The status that is answered; None when no answer comes."""
         sequence = next(self._sequence)
-        answer = self._asked[sequence] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._asked[sequence] = answer
         self.write(frame(sequence))
         try:
-            return await asyncio.wait_for(answer, ANSWER_WITHIN)
+            async with asyncio.timeout(ANSWER_WITHIN):
+                return await answer
         except TimeoutError:
             return None
         finally:

@@ -172,7 +172,8 @@ class SmtpCounterpart:
             self._news.clear()
             await self.advance()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), self._pause())
+                async with asyncio.timeout(self._pause()):
+                    await self._news.wait()
 
     def _pause(self) -> float | None:
         due = self.next_due()

@@ -303,3 +303,17 @@ async def test_no_log_line_tells_content(queue: NatsCaseSystem, client: Client) 
             await settled(queue)
     assert lines
     assert "李四" not in str(lines)
+
+
+async def test_whoever_is_cancelled_while_the_answer_comes_ends(queue: NatsCaseSystem) -> None:
+    """The cancellation falls into the turn in which the answer has come and nobody has taken it yet."""
+    client = queue._client
+    assert client is not None
+    for _ in range(5):
+        heard = client.stats["in_msgs"]
+        asking = asyncio.create_task(queue.pending())
+        while client.stats["in_msgs"] == heard:  # noqa: ASYNC110 — turn by turn: it is the turn that matters
+            await asyncio.sleep(0)
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
