@@ -8,7 +8,7 @@ from pathlib import Path
 
 from delivery import authorities, keys, ledger_keys, wiring
 from delivery.checking import checked
-from delivery.journal.documents import open_documents
+from delivery.document_keys import documents_of
 from delivery.journal.errors import DocumentBroken, HistoryBroken
 from delivery.journal.journal import Journal
 from delivery.settings import Settings, SettingsWrong
@@ -50,7 +50,7 @@ async def _pack(settings: Settings, delivery_id: str) -> bytes | None:
         ring = keys.ring_of(settings, await journal.keys(), clock.now())
         packing = Packing(
             journal=journal,
-            documents=open_documents(settings.documents, settings.data / "documents"),
+            documents=documents_of(settings),
             seals=(seals := SealPool(ring.courts, processes=0)),
             clock=clock,
             log_key=str(ledger_keys.log_key(settings).key),

@@ -1,4 +1,4 @@
-"""The recipe for a key in a file. Alone here, because each sealing process imports what its recipe lies in."""
+"""The recipes for keys in files. Alone here, because each sealing process imports what its recipe lies in."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from pathlib import Path
 from signing.errors import KeyRefused
 from signing.file_signer import FileSigner
 from signing.keys import open_signer
+from signing.national.keys import open_key_file
+from signing.national.sm2 import Sm2Signer
 
 
 @dataclass(frozen=True)
@@ -19,8 +21,23 @@ class FileKey:
 
     def __call__(self) -> FileSigner:
         """Raises KeyRefused where a file cannot be read, KeyFileUnreadable, WrongPassword."""
-        try:
-            content, password = Path(self.path).read_bytes(), Path(self.password_path).read_bytes()
-        except OSError as error:
-            raise KeyRefused(f"{Path(self.path).name}: the key file or its password cannot be read") from error
-        return open_signer(content, password.strip())
+        return open_signer(*_read(self.path, self.password_path))
+
+
+@dataclass(frozen=True)
+class NationalFileKey:
+    """The same for the SM2 key of a court's second seal."""
+
+    path: str
+    password_path: str
+
+    def __call__(self) -> Sm2Signer:
+        """Raises KeyRefused where a file cannot be read, KeyFileUnreadable, WrongPassword."""
+        return open_key_file(*_read(self.path, self.password_path))()
+
+
+def _read(path: str, password_path: str) -> tuple[bytes, bytes]:
+    try:
+        return Path(path).read_bytes(), Path(password_path).read_bytes().strip()
+    except OSError as error:
+        raise KeyRefused(f"{Path(path).name}: the key file or its password cannot be read") from error

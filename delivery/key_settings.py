@@ -1,7 +1,8 @@
-"""Where a court's key is: the `key` table of its settings. Every mistake is told at once."""
+"""Where a court's keys are: the tables `key` and `national` of its settings. Every mistake is told at once."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ KINDS = ("file", "pkcs11", "remote")
 ALGORITHMS = ("p-256", "p-384", "rsa-2048", "rsa-3072", "rsa-4096")
 """What `songda keys make` can make in a file."""
 
+_FILE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}")
 _HEX = frozenset("0123456789abcdefABCDEF")
 LONGEST_TIMEOUT = 60.0
 
@@ -36,6 +38,17 @@ class KeySettings:
     timeout: float = 10.0
 
 
+NATIONAL_KINDS = ("file",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NationalSettings:
+    """The SM2 key of a court's second seal. `file`: in the folder `keys` of the data folder; else `<court>-sm2.pem`."""
+
+    kind: str = "file"
+    file: str = ""
+
+
 _NAMES: Mapping[str, tuple[str, ...]] = {
     "file": ("algorithm",),
     "pkcs11": ("module", "token", "label", "key_id", "certificate_file", "pin_file"),
@@ -57,6 +70,19 @@ def read_key(row: Any) -> tuple[KeySettings, list[str]]:
         return KeySettings(), [f"key/kind: one of {', '.join(KINDS)}"]
     faults = [*_faults(kind, row)]
     return (KeySettings() if faults else KeySettings(**row)), faults
+
+
+def read_national(row: Any) -> tuple[NationalSettings | None, list[str]]:
+    """The settings of the second seal, None where there is none, and their faults, each with its place."""
+    if row is None:
+        return None, []
+    if not isinstance(row, dict):
+        return None, ["national: must be a table, such as {kind = 'file'}"]
+    faults = [] if row.get("kind") in NATIONAL_KINDS else [f"national/kind: one of {', '.join(NATIONAL_KINDS)}"]
+    faults += [f"national/{name}: no such setting" for name in row if name not in ("kind", "file")]
+    if "file" in row and not (isinstance(row["file"], str) and _FILE.fullmatch(row["file"])):
+        faults.append("national/file: the name of a file in keys, such as 632801-sm2.pem")
+    return (None if faults else NationalSettings(**row)), faults
 
 
 def _faults(kind: str, row: Mapping[str, Any]) -> Iterator[str]:

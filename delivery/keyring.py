@@ -16,7 +16,9 @@ from delivery.clock import COURT_ZONE
 from delivery.core.rulebook import Rulebook
 from delivery.rulebooks import installed_rulebook
 from delivery.settings import CourtSettings, Settings
+from signing.certificates import chain_pem
 from signing.keys import KeyKind, OpenedKeys, make_key_file, open_key_file
+from signing.national import keys as national
 
 NOT_BEFORE = datetime(2025, 1, 1, tzinfo=COURT_ZONE)
 NOT_AFTER = datetime(2045, 1, 1, tzinfo=COURT_ZONE)
@@ -102,6 +104,27 @@ def keys_of(settings: Settings, court: CourtSettings) -> OpenedKeys:
         )
         write_private(path, made.content)
     return open_key_file(path.read_bytes(), opens)
+
+
+def national_key(settings: Settings, court: CourtSettings) -> Path:
+    """The file with the SM2 key of a court that has a second seal. Raises SecretMissing."""
+    named = court.national.file if court.national else ""
+    path = settings.data / "keys" / (named or f"{court.code}-sm2.pem")
+    if not path.exists():
+        if not settings.self_made:
+            raise SecretMissing(f"{path}: put the court's SM2 key there, or start once with self_made = true")
+        serial = secrets.randbits(126) + 1
+        made = national.make_key_file(
+            password(settings), court_name=court.name_zh, serial=serial, not_before=NOT_BEFORE, not_after=NOT_AFTER
+        )
+        write_private(path, made)
+    return path
+
+
+def publish_national(settings: Settings, court: CourtSettings, certificate: bytes) -> None:
+    """`seal-sm2.pem`: what `--trust` names for the second seal; `certificate` is DER."""
+    name = "seal-sm2.pem" if len(settings.courts) == 1 else f"seal-sm2-{court.code}.pem"
+    (settings.data / name).write_bytes(chain_pem((certificate,)))
 
 
 def publish_certificate(settings: Settings, court: CourtSettings, certificate: bytes) -> None:

@@ -23,7 +23,7 @@ from delivery import keyring
 from delivery.core.ports import Clock
 from delivery.core.seal_keys import ENABLED, ITSELF, MADE, KeyAct, SealKey, overlapping, sealing
 from delivery.journal.journal import Journal
-from delivery.key_file import FileKey
+from delivery.key_file import FileKey, NationalFileKey
 from delivery.settings import CourtSettings, Settings
 from signing.certificates import chain_pem, key_facts, pem_chain
 from signing.errors import KeyRefused
@@ -149,7 +149,7 @@ def described(court: str, source: Source, chain: tuple[bytes, ...]) -> SealKey:
 
 
 def ring_of(settings: Settings, keys: Sequence[SealKey], now: datetime) -> Ring:
-    """Also hands out the certificates that are to be trusted (`seal.pem`). Raises SecretMissing, SigningError."""
+    """Also hands out the certificates to be trusted: `seal.pem`, `seal-sm2.pem`. Raises SecretMissing, SigningError."""
     courts = {court.code: tuple(_seals(settings, court, keys)) for court in settings.courts}
     for court in settings.courts:
         if usable := overlapping(keys, court.code):
@@ -158,13 +158,30 @@ def ring_of(settings: Settings, keys: Sequence[SealKey], now: datetime) -> Ring:
 
 
 def _seals(settings: Settings, court: CourtSettings, keys: Iterable[SealKey]) -> Iterable[SealKeys]:
+    second = _national(settings, court) if court.national else None
     for key in overlapping([*keys], court.code):
         try:
             recipe = recipe_of(settings, court, json.loads(key.source))
         except KeyRefused:
             log.warning("seal_key_out_of_reach", court=court.code, key=key.id)
             continue
-        yield SealKeys(recipe, key.certificate.encode(), court.name_zh, court.seal_label, key.seals_from, key.not_after)
+        yield SealKeys(
+            signer=recipe,
+            certificate_pem=key.certificate.encode(),
+            court_name=court.name_zh,
+            label=court.seal_label,
+            seals_from=key.seals_from,
+            seals_until=key.not_after,
+            national=second,
+        )
+
+
+def _national(settings: Settings, court: CourtSettings) -> Recipe:
+    """Opened here once, so that a file that does not open is told at the start."""
+    path = keyring.national_key(settings, court).absolute()
+    recipe = NationalFileKey(str(path), str(path.with_name("password")))
+    keyring.publish_national(settings, court, recipe().chain[0])
+    return recipe
 
 
 def recipe_of(settings: Settings, court: CourtSettings, source: Source) -> Recipe:

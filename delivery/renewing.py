@@ -15,7 +15,7 @@ from delivery import authorities, keys, ledger_keys, wiring
 from delivery.checking import checked
 from delivery.clock import SystemClock
 from delivery.core.ports import Clock
-from delivery.journal.documents import open_documents
+from delivery.document_keys import documents_of
 from delivery.journal.journal import Journal
 from delivery.settings import Settings, SettingsWrong
 from delivery.worker.packing import Packing
@@ -66,7 +66,7 @@ async def _opened(settings: Settings) -> AsyncIterator[Renewing]:
         timestamping = _timestamping(settings, clock)
         if timestamping:
             stack.push_async_callback(timestamping.close)
-        documents = open_documents(settings.documents, settings.data / "documents")
+        documents = documents_of(settings)
         packing = Packing(
             journal=journal,
             documents=documents,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -17,13 +17,16 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from delivery.core.seal_level import Level
-from delivery.key_settings import KeySettings, read_key
+from delivery.key_settings import KeySettings, NationalSettings, read_key, read_national
 
 COURT_CODE = re.compile(r"[A-Za-z0-9_-]{1,60}")
 """A court's code is a file name, a part of a NATS subject and of an address."""
 
 _LOG_NAME = re.compile(r"[^\s+]{1,200}")
 """What a signed note can name its signer by (C2SP signed-note)."""
+
+ENCRYPTIONS = ("none", "sm4-gcm", "aes-256-gcm")
+"""What lies in the document store is encrypted with."""
 
 HTTP_PORT = "SONGDA_HTTP_PORT"
 NATS_PORT = "SONGDA_NATS_PORT"
@@ -51,6 +54,7 @@ class CourtSettings:
     address: str = ""
     seal_label: str = "电子送达专用章"
     key: KeySettings = field(default_factory=KeySettings)
+    national: NationalSettings | None = None
     level: Level | None = None
 
 
@@ -79,6 +83,7 @@ class Settings:
     data: Path
     journal: str
     documents: str
+    document_encryption: str
     host: str
     port: int
     base_url: str
@@ -146,6 +151,7 @@ class _Reading:
             data=data / self._value("songda", "data_below", str, ""),
             journal=self._value("journal", "url", str, "sqlite"),
             documents=self._value("documents", "store", str, "files"),
+            document_encryption=self._choice("documents", "encryption", ENCRYPTIONS),
             host=host,
             port=port,
             base_url=self._base_url(host, port),
@@ -190,6 +196,14 @@ class _Reading:
         value: int = self._value(table, name, int, default)
         if not least <= value <= most:
             self._faults.append(f"/{table}/{name}: a number from {least} to {most}")
+        return value
+
+    def _choice(self, table: str, name: str, words: Sequence[str]) -> str:
+        """One of the words, the first of them unless told otherwise."""
+        value: str = self._value(table, name, str, words[0])
+        if value not in words:
+            self._faults.append(f"/{table}/{name}: one of {', '.join(words)}")
+            return words[0]
         return value
 
     def _port(self, table: str, name: str, variable: str, default: int) -> int:
@@ -240,14 +254,15 @@ class _Reading:
         self._faults += [f"/court/{index}/{name}: a text is needed" for name in missing]
         self._faults += [f"/court/{index}/{name}: no such setting" for name in row if name not in fields]
         key, wrong = read_key(row.get("key", {"kind": "file"}))
-        self._faults += [f"/court/{index}/{fault}" for fault in wrong]
+        national, amiss = read_national(row.get("national"))
+        self._faults += [f"/court/{index}/{fault}" for fault in (*wrong, *amiss)]
         level = self._level(f"/court/{index}/level", row["level"]) if "level" in row else None
         if missing or any(name not in fields for name in row):
             return None
         if not COURT_CODE.fullmatch(row["code"]):
             self._faults.append(f"/court/{index}/code: letters, digits, hyphen and underscore, at most 60")
             return None
-        return CourtSettings(**{**row, "key": key, "level": level})
+        return CourtSettings(**{**row, "key": key, "level": level, "national": national})
 
     def _level(self, place: str, value: Any) -> Level | None:
         try:

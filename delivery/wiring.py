@@ -24,8 +24,9 @@ from delivery.clock import RehearsalClock, SystemClock
 from delivery.core.ports import Callback, CaseSystem, Channel, Clock
 from delivery.core.recipients import ScriptPolicy
 from delivery.core.rulebook import Rulebook
+from delivery.document_keys import documents_of
 from delivery.intake import Intake, IntakeLimits
-from delivery.journal.documents import Documents, open_documents
+from delivery.journal.documents import Documents
 from delivery.journal.journal import Journal
 from delivery.keys import Watch
 from delivery.open_requests import OpenRequests
@@ -107,7 +108,7 @@ async def build(
         counterparts = await _counterparts(settings, clock, stack)
         callbacks: dict[str, Callback] = {}
         channels = await channels_of(settings, clock, counterparts, callbacks, stack)
-        documents = open_documents(settings.documents, settings.data / "documents")
+        documents = documents_of(settings)
         seals = SealPool(
             ring.courts,
             processes=settings.seal_processes,

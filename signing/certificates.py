@@ -22,6 +22,8 @@ from signing.signer import Algorithm
 
 SMALLEST_RSA = 2048
 _KNOWN = "a key should be on P-256 or P-384, RSA of 2048 bits or more, or Ed25519"
+UNREADABLE = (x509.DuplicateExtension, x509.InvalidVersion, x509.UnsupportedGeneralNameType)
+"""What the library raises beside ValueError when a certificate, a list or an answer is not as RFC 5280 has it."""
 PARTS = {
     Algorithm.ECDSA_P256_SHA256: ("ecdsa", "sha256"),
     Algorithm.ECDSA_P384_SHA384: ("ecdsa", "sha384"),
@@ -78,6 +80,16 @@ def algorithm_of(key: PublicKeyTypes) -> Algorithm:
         case Ed25519PublicKey():
             return Algorithm.ED25519
     raise KeyFileUnreadable(_KNOWN)
+
+
+def parsed(der: bytes) -> x509.Certificate:
+    """A certificate from outside, its names and extensions read at once, not when asked for. Raises ValueError."""
+    try:
+        certificate = x509.load_der_x509_certificate(der)
+        _ = certificate.subject, certificate.issuer, certificate.extensions
+    except UNREADABLE as error:
+        raise ValueError("a certificate that does not keep to RFC 5280") from error
+    return certificate
 
 
 def pem_chain(content: bytes) -> tuple[bytes, ...]:

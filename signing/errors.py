@@ -9,6 +9,7 @@
     ├── KeyRefused          look at the settings: wrong PIN or credentials, no such key, key and certificate differ
     ├── NoSealEnabled       enable a key of this court: two clerks do that
     ├── NotSealable         give back the document: it is encrypted, damaged, or its author forbade further signatures
+    ├── NotOpened           (signing.at_rest) restore it: what lies in the store was changed, or its key is not here
     ├── LedgerWrong         trust none of it: a note, checkpoint, tile or proof is malformed or not genuine
     ├── PageNotShown        ask for another page, or give back the document
     ├── TimestampWrong      (signing.timestamp) ask another authority: the answer proves nothing

@@ -38,6 +38,7 @@ MIMETYPE = "application/vnd.etsi.asic-e+zip"
 ASIC = "http://uri.etsi.org/02918/v1.2.1#"
 MANIFEST = "urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"
 SIGNATURES = "META-INF/signatures0.xml"
+PROOF = "proof.pdf"
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """The date of every member: the earliest that zip can tell. The times that count are inside."""
 
@@ -84,8 +85,17 @@ class Stamp:
 
 
 @dataclass(frozen=True)
+class NationalSeals:
+    """`certificate` of the SM2 key (DER); member name and signature (DER); the SES_Signature over the proof (DER)."""
+
+    certificate: bytes
+    sm2: tuple[tuple[str, bytes], ...]
+    ses: bytes
+
+
+@dataclass(frozen=True)
 class PackContent:
-    """What goes in. `documents`: id and sealed bytes. `seals`: member name and national seal (DER).
+    """What goes in. `documents`: id and sealed bytes. `national`: second seals over `pdfs(content)`.
 
     The certificates of whoever seals the pack come by themselves; `certificates` are those of older seals.
     """
@@ -99,7 +109,7 @@ class PackContent:
     certificates: tuple[bytes, ...] = ()
     crls: tuple[bytes, ...] = ()
     ocsps: tuple[bytes, ...] = ()
-    seals: tuple[tuple[str, bytes], ...] = ()
+    national: NationalSeals | None = None
 
 
 def sealed_pack(content: PackContent, signer: Signer, *, at: datetime) -> bytes:
@@ -121,12 +131,17 @@ def sealed_pack(content: PackContent, signer: Signer, *, at: datetime) -> bytes:
     )
 
 
-def _files(content: PackContent, chain: Sequence[bytes]) -> Iterator[DataFile]:
+def pdfs(content: PackContent) -> Iterator[DataFile]:
+    """Sealed documents and proof under their names in the pack. Raises ValueError for an id that can name no file."""
     for document, sealed in content.documents:
         if not _DOCUMENT.fullmatch(document):
             raise ValueError("a document's id should be letters, digits, - and _")
         yield DataFile(f"documents/{document}.pdf", sealed, "application/pdf")
-    yield DataFile("proof.pdf", content.proof, "application/pdf")
+    yield DataFile(PROOF, content.proof, "application/pdf")
+
+
+def _files(content: PackContent, chain: Sequence[bytes]) -> Iterator[DataFile]:
+    yield from pdfs(content)
     yield DataFile("evidence.xml", content.evidence, "application/xml")
     yield _json("explanation.json", explanation_of(content.evidence))
     yield from _receipts(content.receipts)
@@ -136,8 +151,15 @@ def _files(content: PackContent, chain: Sequence[bytes]) -> Iterator[DataFile]:
     yield from _numbered("certificates", "der", "application/pkix-cert", dict.fromkeys([*chain, *content.certificates]))
     yield from _numbered("revocation", "crl", "application/pkix-crl", content.crls)
     yield from _numbered("revocation", "ocsp", "application/ocsp-response", content.ocsps)
-    for member, seal in content.seals:
+    if content.national:
+        yield from _national(content.national)
+
+
+def _national(seals: NationalSeals) -> Iterator[DataFile]:
+    yield DataFile("certificates/sm2.der", seals.certificate, "application/pkix-cert")
+    for member, seal in seals.sm2:
         yield DataFile(f"seals/{member}.sm2", seal, "application/octet-stream")
+    yield DataFile(f"seals/{PROOF}.ses", seals.ses, "application/octet-stream")
 
 
 def _receipts(receipts: Sequence[RawMessage]) -> Iterator[DataFile]:

@@ -30,6 +30,7 @@ from signing.certificates import pem_chain
 from signing.errors import NoSealEnabled, SignerLost, SigningError
 from signing.evidence import Node, sealed_evidence
 from signing.file_signer import Recipe
+from signing.national.second import second_seals
 from signing.pack import PackContent, sealed_pack
 from signing.secrecy import keep_memory_private
 from signing.signer import Signer
@@ -58,6 +59,8 @@ class SealKeys:
     label: str
     seals_from: datetime | None = None
     seals_until: datetime | None = None
+    national: Recipe | None = field(default=None, repr=False)
+    """Makes the signer of the court's second seal, where it has one."""
 
     def fits(self, at: datetime) -> bool:
         return (self.seals_from is None or self.seals_from <= at) and (
@@ -141,7 +144,7 @@ class SealPool:
         return await self._run(_evidence, self._name(court, at), content, at)
 
     async def pack(self, court: str, content: PackContent, at: datetime) -> bytes:
-        """`signing.pack.sealed_pack` by `court`."""
+        """`signing.pack.sealed_pack` by `court`, with its national second seal where it has one."""
         return await self._run(_pack, self._name(court, at), content, at)
 
     def _name(self, court: str, at: datetime) -> str:
@@ -247,6 +250,12 @@ def _signer(name: str) -> Signer:
     return _signers[name]
 
 
+@functools.cache
+def _national(recipe: Recipe) -> Signer:
+    """Opened with the first pack, so that no start waits for it."""
+    return recipe()
+
+
 def _begin(seals: Mapping[str, SealKeys], first: Callable[[], None] | None) -> None:
     """Start of a worker process: end with the parent, leave Ctrl-C to it, stay within bounds, load the seals."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -305,4 +314,10 @@ def _evidence(name: str, content: Node, at: datetime) -> bytes:
 
 
 def _pack(name: str, content: PackContent, at: datetime) -> bytes:
+    keys = _known[name]
+    if keys.national is not None:
+        court, _, _ = name.rpartition(":")
+        signer = _national(keys.national)
+        seals = second_seals(content, signer, court=court, court_name=keys.court_name, label=keys.label, at=at)
+        content = replace(content, national=seals)
     return sealed_pack(content, _signer(name), at=at)

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID
 
+from signing.certificates import UNREADABLE, parsed
 from signing.errors import SigningError
 
 MAX_ANSWER = 4 * 1024 * 1024
@@ -31,7 +32,7 @@ CLOCKS_APART = timedelta(minutes=5)
 NONE_KEPT = "no revocation data: the issuer keeps none"
 """What is said of a certificate that names neither a list nor a responder, as those have that songda makes itself."""
 
-_BROKEN = (ValueError, TypeError, UnsupportedAlgorithm)
+_BROKEN = (ValueError, TypeError, UnsupportedAlgorithm, *UNREADABLE)
 
 
 class Kind(StrEnum):
@@ -289,6 +290,6 @@ def _good(check: Callable[[], bool]) -> bool:
 
 def _loaded(certificate: bytes) -> x509.Certificate:
     try:
-        return x509.load_der_x509_certificate(certificate)
+        return parsed(certificate)
     except ValueError as error:
         raise RevocationWrong(Fault.UNREADABLE, "no certificate") from error

@@ -23,6 +23,7 @@ from cryptography.x509 import verification as chains
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from signing import policy as algorithm_policy
+from signing.certificates import parsed
 from signing.errors import SigningError
 
 MAX_RESPONSE = 64 * 1024
@@ -211,8 +212,8 @@ def _certificates(found: Any, sid: Any) -> tuple[x509.Certificate, tuple[x509.Ce
     if len({each.dump() for each in mine}) != 1:
         raise ValueError("the signer's certificate is not there")
     own = mine[0].dump()
-    rest = tuple(x509.load_der_x509_certificate(each.dump()) for each in all_of_them if each.dump() != own)
-    return x509.load_der_x509_certificate(own), rest
+    rest = tuple(parsed(each.dump()) for each in all_of_them if each.dump() != own)
+    return parsed(own), rest
 
 
 def _is_named(certificate: Any, sid: Any) -> bool:
@@ -254,7 +255,7 @@ def _check_purpose(certificate: x509.Certificate) -> None:
     """The certificate's only purpose is timestamps, and says so critically (RFC 3161 §2.3)."""
     try:
         found = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage)
-    except (x509.ExtensionNotFound, ValueError):
+    except x509.ExtensionNotFound:
         raise TimestampWrong(Fault.PURPOSE, "the certificate names no purpose") from None
     if not found.critical or list(found.value) != [ExtendedKeyUsageOID.TIME_STAMPING]:
         raise TimestampWrong(Fault.PURPOSE, "the certificate is not for timestamps alone")

@@ -25,7 +25,7 @@ from signing.verifying.report import (
     somebody_trusted,
 )
 from signing.verifying.telling import Told, sections, summary
-from signing.verifying.trust import NoCertificate, Trust, certificates
+from signing.verifying.trust import NoCertificate, Trust, trusting
 
 __all__ = [
     "CANNOT_TELL",
@@ -58,7 +58,7 @@ def verify(
     RuntimeError in a running event loop.
     """
     _apart_from_loops()
-    believed = Trust(certificates(trust), at)
+    believed = trusting(trust, at)
     taken = [_one(name, content, believed, checkpoint) for name, content in files]
     trusted = bool(taken) and all(somebody_trusted(steps) for steps in taken)
     return Verdict(tuple(step for steps in taken for step in steps), trusted)

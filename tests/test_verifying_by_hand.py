@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from signing.verify import Number
 from signing.verifying.log import consistent, read_checkpoint, read_trusted
 from signing.verifying.report import NAMES
 from tests import servers
-from tests.signing.verifying import packs
+from tests.signing.verifying import national, packs
 from tests.signing.verifying.pki import clock, sealer
 
 PAGE = (servers.PROJECT / "docs" / "verifying.md").read_text(encoding="utf-8")
@@ -34,7 +35,8 @@ def run(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
 @pytest.fixture(scope="module")
 def court_and_pack() -> tuple[bytes, bytes, packs.Pack, bytes]:
     court, authority = sealer("示例市滨江区人民法院"), clock()
-    pack = packs.honest(court, authority)
+    honest = packs.honest(court, authority)
+    pack = replace(honest, members=national.sealed_twice(honest, national.ours()))
     LOGS.append(pack.log)
     return court.root_pem, authority.root_pem, pack, pack.sealed(court)
 
@@ -54,6 +56,7 @@ def folder(court_and_pack: tuple[bytes, bytes, packs.Pack, bytes], tmp_path: Pat
     leaves = b"".join(hashlib.sha256(b"\0" + entry).digest() for entry in pack.log.entries)
     given = {
         "court.pem": court,
+        "court-sm2.pem": national.anchor(national.ours()),
         "authority.pem": authority,
         "checkpoint.txt": pack.log.checkpoint(),
         "pack.asice": content,
@@ -97,6 +100,7 @@ def test_the_proof_of_growth_is_what_songda_verify_reads(folder: Path) -> None:
         ("timestamps/1.tsr", {"2", "6"}),
         ("ledger/events.json", {"2", "8"}),
         ("evidence.xml", {"2", "7"}),
+        ("seals/documents/d1.pdf.sm2", {"2", "10"}),
         ("revocation/1.crl", {"2", "5"}),
     ],
 )

@@ -1,4 +1,8 @@
-"""Bytes by digest, written once: sealed documents, proofs, evidence. What comes back is checked against its digest."""
+"""Bytes by digest, written once: sealed documents, proofs, evidence. What comes back is checked against its digest.
+
+A cipher may stand between content and store; names stay the digests of the content. Plain and encrypted may lie side by
+side, because a store outlives its settings.
+"""
 
 from __future__ import annotations
 
@@ -32,11 +36,35 @@ class Documents(Protocol):
         """Whether something is stored under that digest; it is checked when it is read."""
 
 
+class Cipher(Protocol):
+    """How content is kept. Used from several threads."""
+
+    def closed(self, content: bytes, sha256: str) -> bytes:
+        """As it is written to the store under that digest, which is the content's own."""
+
+    def opened(self, kept: bytes, sha256: str) -> bytes:
+        """The content of what `closed` made. Raises DocumentBroken for anything else."""
+
+
+class Plain:
+    """Kept as it is."""
+
+    def closed(self, content: bytes, sha256: str) -> bytes:
+        return content
+
+    def opened(self, kept: bytes, sha256: str) -> bytes:
+        raise DocumentBroken(f"the bytes stored as {sha256} have another digest")
+
+
 def digest_of(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _checked(content: bytes, sha256: str) -> bytes:
+def _opened(kept: bytes, sha256: str, cipher: Cipher) -> bytes:
+    """Bytes that have the digest are the content, whenever they were stored, and whatever they begin with."""
+    if digest_of(kept) == sha256:
+        return kept
+    content = cipher.opened(kept, sha256)
     if digest_of(content) != sha256:
         raise DocumentBroken(f"the bytes stored as {sha256} have another digest")
     return content
@@ -52,38 +80,55 @@ def _name(sha256: str) -> str:
 class Files:
     """In a folder of this computer."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, cipher: Cipher | None = None) -> None:
+        self._folder, self._cipher = folder, cipher or Plain()
 
     async def put(self, content: bytes) -> str:
         sha256 = digest_of(content)
-        await asyncio.to_thread(self._write, self._folder / _name(sha256), content)
+        await asyncio.to_thread(self._write, self._folder / _name(sha256), content, sha256)
         return sha256
 
     async def get(self, sha256: str) -> bytes:
         try:
-            content = await asyncio.to_thread((self._folder / _name(sha256)).read_bytes)
+            return await asyncio.to_thread(self._read, self._folder / _name(sha256), sha256)
         except FileNotFoundError:
             raise KeyError(sha256) from None
-        return _checked(content, sha256)
 
     async def has(self, sha256: str) -> bool:
         return bool(_DIGEST.fullmatch(sha256)) and await asyncio.to_thread((self._folder / _name(sha256)).is_file)
 
-    def _write(self, target: Path, content: bytes) -> None:
+    def _read(self, target: Path, sha256: str) -> bytes:
+        return _opened(target.read_bytes(), sha256, self._cipher)
+
+    def _is_whole(self, target: Path, sha256: str) -> bool:
+        try:
+            self._read(target, sha256)
+        except (FileNotFoundError, DocumentBroken):
+            return False
+        return True
+
+    def _write(self, target: Path, content: bytes, sha256: str) -> None:
         """A reader sees the whole file or none: it gets its name only when its bytes are on the disk."""
-        if target.is_file() and digest_of(target.read_bytes()) == target.parent.name + target.name:
+        if self._is_whole(target, sha256):
             _sync(target)  # its writer may have died between the link and the sync of the folder
             _sync(target.parent)
             return
         self._make(target.parent)
         draft = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
         try:
-            _write_and_sync(draft, content)
-            _give_name(draft, target)
+            _write_and_sync(draft, self._cipher.closed(content, sha256))
+            self._give_name(draft, target, sha256)
         finally:
             draft.unlink(missing_ok=True)
         _sync(target.parent)
+
+    def _give_name(self, draft: Path, target: Path, sha256: str) -> None:
+        """Write once: a link never replaces. Only a file whose bytes are broken is put right again."""
+        with suppress(FileExistsError):
+            os.link(draft, target)
+            return
+        if not self._is_whole(target, sha256):
+            draft.replace(target)
 
     def _make(self, folder: Path) -> None:
         for each in (self._folder, folder):
@@ -99,15 +144,6 @@ def _write_and_sync(path: Path, content: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def _give_name(draft: Path, target: Path) -> None:
-    """Write once: a link never replaces. Only a file whose bytes are broken is put right again."""
-    with suppress(FileExistsError):
-        os.link(draft, target)
-        return
-    if digest_of(target.read_bytes()) != target.parent.name + target.name:
-        draft.replace(target)
-
-
 def _sync(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
@@ -119,21 +155,22 @@ def _sync(path: Path) -> None:
 class ObjectStore:
     """In a bucket of any object store that obstore speaks to; durability is that store's promise."""
 
-    def __init__(self, bucket: Bucket) -> None:
-        self._bucket = bucket
+    def __init__(self, bucket: Bucket, cipher: Cipher | None = None) -> None:
+        self._bucket, self._cipher = bucket, cipher or Plain()
 
     async def put(self, content: bytes) -> str:
         sha256 = digest_of(content)
-        await self._bucket.put_async(_name(sha256), content)  # over itself, at worst: one name, one content
+        kept = await asyncio.to_thread(self._cipher.closed, content, sha256)
+        await self._bucket.put_async(_name(sha256), kept)  # over itself, at worst: one name, one content
         return sha256
 
     async def get(self, sha256: str) -> bytes:
         try:
             result = await self._bucket.get_async(_name(sha256))
-            content = bytes(await result.bytes_async())
+            kept = bytes(await result.bytes_async())
         except FileNotFoundError:
             raise KeyError(sha256) from None
-        return _checked(content, sha256)
+        return await asyncio.to_thread(_opened, kept, sha256, self._cipher)
 
     async def has(self, sha256: str) -> bool:
         if not _DIGEST.fullmatch(sha256):
@@ -145,6 +182,6 @@ class ObjectStore:
         return True
 
 
-def open_documents(store: str, folder: Path) -> Documents:
+def open_documents(store: str, folder: Path, cipher: Cipher | None = None) -> Documents:
     """`files`: in `folder`; anything else is the URL of a bucket, such as s3://name. Raises ValueError."""
-    return Files(folder) if store == "files" else ObjectStore(from_url(store))
+    return Files(folder, cipher) if store == "files" else ObjectStore(from_url(store), cipher)

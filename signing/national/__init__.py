@@ -1,1 +1,1 @@
-"""The national algorithms: SM2 signatures over SM3, the seal structure of GB/T 38540, SM4 for what lies on a disk."""
+"""The national algorithms: SM2 signatures over SM3, the seal structure of GB/T 38540."""

@@ -7,6 +7,8 @@ a machine that outsiders cannot measure. The hash is OpenSSL's. Signatures are D
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from asn1crypto import core, keys
 from asn1crypto import x509 as asn1_x509
 from cryptography.hazmat.primitives import hashes
@@ -147,6 +149,16 @@ def point_of(certificate: bytes) -> bytes:
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise KeyFileUnreadable("the certificate cannot be read") from error
     return point
+
+
+def validity_of(certificate: bytes) -> tuple[datetime, datetime]:
+    """From when until when (aware). Raises KeyFileUnreadable."""
+    try:
+        found = asn1_x509.Certificate.load(certificate, strict=True)
+        begin, end = found.not_valid_before, found.not_valid_after
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise KeyFileUnreadable("the certificate cannot be read") from error
+    return begin, end
 
 
 def _core() -> SM2Core:

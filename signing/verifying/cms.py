@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from asn1crypto import cms, core, x509
-from cryptography import x509 as parsed
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
+from signing.certificates import parsed
 from signing.verifying.report import Says
 
 CONSTRUCTED, INDEFINITE = 0x20, 0x80
@@ -122,14 +122,10 @@ def _same_but_for_bytes(one: x509.Certificate, other: x509.Certificate) -> bool:
 
 def _issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     try:
-        _parsed(certificate).verify_directly_issued_by(_parsed(issuer))
+        parsed(certificate.dump()).verify_directly_issued_by(parsed(issuer.dump()))
     except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError):
         return False
     return True
-
-
-def _parsed(certificate: x509.Certificate) -> parsed.Certificate:
-    return parsed.load_der_x509_certificate(certificate.dump())
 
 
 def _encoding(container: bytes) -> Iterator[Says]:

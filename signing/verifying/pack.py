@@ -16,7 +16,7 @@ from typing import Any
 from asn1crypto import crl, ocsp, x509
 from lxml import etree
 
-from signing.verifying import container, log, pdf, renewal, xades
+from signing.verifying import container, log, national, pdf, renewal, xades
 from signing.verifying.report import Notes, Number, Says
 from signing.verifying.stamps import judged
 from signing.verifying.trust import Trust
@@ -85,6 +85,7 @@ def _opened(notes: Notes, members: Mapping[str, bytes], trust: Trust, checkpoint
     _documents(notes, members, events)
     _checkpoint(notes.of(f"{notes.part} · ledger/checkpoint"), members, events, checkpoint)
     _stamps(notes, members, trust, events)
+    national.check(notes, members, trust)
 
 
 def _helped(notes: Notes, members: Mapping[str, bytes], trust: Trust) -> Trust:
@@ -92,6 +93,8 @@ def _helped(notes: Notes, members: Mapping[str, bytes], trust: Trust) -> Trust:
     others, lists, answers = [], [], []
     for name, content in members.items():
         with notes.of(f"{notes.part} · {name}").guarded(Number.FORM):
+            if name == national.CERTIFICATE:
+                continue  # for its own step: pyHanko cannot read it
             if name.startswith("certificates/"):
                 others.append(x509.Certificate.load(content, strict=True))
             elif name.startswith("revocation/") and name.endswith(".crl"):

@@ -15,6 +15,7 @@ from pyhanko_certvalidator.policy_decl import CertRevTrustPolicy, RevocationChec
 from pyhanko_certvalidator.policy_decl import RevocationCheckingRule as Rule
 
 from signing.verifying.report import Notes, Number
+from signing.verifying.sm2 import on_curve
 
 LONGEST_NAME = 120
 
@@ -26,11 +27,12 @@ class NoCertificate(ValueError):
 @dataclass(frozen=True)
 class Trust:
     """Anchors (whoever is named here is believed), helpers found in the file (believed only through an anchor), and
-    the instant to judge for: aware.
+    the instant to judge for: aware. `national`: anchors on the SM2 curve, which pyHanko cannot read.
     """
 
     anchors: tuple[x509.Certificate, ...]
     at: datetime
+    national: tuple[x509.Certificate, ...] = ()
     others: tuple[x509.Certificate, ...] = ()
     crls: tuple[crl.CertificateList, ...] = ()
     ocsps: tuple[ocsp.OCSPResponse, ...] = ()
@@ -116,6 +118,12 @@ def for_time_only(certificate: x509.Certificate) -> bool:
     """Whether it belongs to an authority of time (RFC 3161 §2.3), which is trusted in the same list as courts are."""
     usage = certificate.extended_key_usage_value
     return usage is not None and usage.native == ["time_stamping"]
+
+
+def trusting(files: Sequence[bytes], at: datetime) -> Trust:
+    """Trust in the certificates of these files. Raises NoCertificate."""
+    found = certificates(files)
+    return Trust(tuple(one for one in found if not on_curve(one)), at, tuple(one for one in found if on_curve(one)))
 
 
 def certificates(files: Sequence[bytes]) -> tuple[x509.Certificate, ...]:

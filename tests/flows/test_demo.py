@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import shlex
 import shutil
@@ -12,17 +13,19 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+import asn1tools
 import pikepdf
 import pytest
 from lxml import etree
 
 from delivery.core.evidence import ERDS
+from signing.national.sm2 import point_of, sm3
 from tests.flows.house import quiet_port
 from tests.flows.shell import command, environment, songda
 from tests.servers import PROJECT
 from tests.signing.archival import pdfa_faults
 from tests.signing.containers import digidoc, unpacked, xmlsec_accepts
-from tests.signing.judges import pdfsig, qpdf_complains
+from tests.signing.judges import openssl_accepts_sm2, pdfsig, qpdf_complains, sm_crypto
 from tests.test_readme import README, blocks
 
 PATIENCE = 280.0
@@ -123,6 +126,7 @@ def test_a_pack_is_exported_and_accepted_by_others(shipped: Played, tmp_path: Pa
     assert inside == (tmp_path / "unpacked" / "evidence.xml").read_bytes()
     events = etree.fromstring(inside).findall(".//{*}Event")
     assert any(one.get("event") == ERDS + "ContentConsignment" and one.get("countsOn") for one in events)
+    second_seals_are_accepted(tmp_path, shipped.data)
     folders = {name.partition("/")[0] for name in verdict.files}
     assert {"documents", "receipts", "ledger", "certificates"} <= folders
 
@@ -138,6 +142,32 @@ def test_what_the_readme_says_of_checking_a_proof_is_so(shipped: Played) -> None
         assert "\nVALID:" in done.stdout
         without = songda(*asked[:2])
         assert (without.returncode, "\nCANNOT TELL:" in without.stdout) == (2, True)
+
+
+def second_seals_are_accepted(folder: Path, data: Path) -> None:
+    """Of each PDF by openssl and sm-crypto, of the proof also as GB/T 38540 has it, taken apart by a compiler; and by
+    our own verifier with the certificate that the demo hands out.
+    """
+    pack = folder / "unpacked"
+    certificate = pack / "certificates" / "sm2.der"
+    sealed = sorted([pack / "proof.pdf", *(pack / "documents").iterdir()])
+    with sm_crypto(point_of(certificate.read_bytes())) as accepts:
+        for one in sealed:
+            signature = (pack / "seals" / f"{one.relative_to(pack)}.sm2").read_bytes()
+            assert openssl_accepts_sm2(certificate, one.read_bytes(), signature)
+            assert accepts(one.read_bytes(), signature)
+            assert not accepts(one.read_bytes() + b"\n", signature)
+        compiled = asn1tools.compile_files([str(PROJECT / "tests" / "data" / "national" / "ses.asn")], "der")
+        ses = compiled.decode("SES-Signature", (pack / "seals" / "proof.pdf.ses").read_bytes())
+        made, seal = ses["toSign"], ses["toSign"]["eseal"]
+        assert accepts(compiled.encode("TBS-Sign", made), ses["signature"][0])
+        assert accepts(compiled.encode("SES-SealInfo", seal["eSealInfo"]), seal["signedValue"][0])
+    assert made["dataHash"][0] == sm3((pack / "proof.pdf").read_bytes())
+    assert seal["eSealInfo"]["property"]["name"] == "格尔木市人民法院电子送达专用章"
+    trust = [word for name in ("seal.pem", "timestamps.pem", "seal-sm2.pem") for word in ("--trust", data / name)]
+    told = json.loads(songda("verify", folder / "pack.asice", *trust, "--json").stdout)
+    results = [step["result"] for step in told["steps"] if step["name"] == "national"]
+    assert results == ["passed"] * (len(sealed) + 1)
 
 
 def test_another_answer_of_a_provider_changes_the_row_and_the_exit_status(tmp_path: Path) -> None:

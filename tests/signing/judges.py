@@ -1,9 +1,12 @@
-"""Third parties that judge our files: pdfsig (Poppler), qpdf, and pyHanko's validator."""
+"""Third parties that judge our files: pdfsig (Poppler), qpdf, pyHanko's validator; for SM2 openssl, sm-crypto."""
 
 from __future__ import annotations
 
 import io
+import json
 import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,3 +68,34 @@ def pyhanko_accepts(content: bytes, certificate_pem: bytes, signature: int = -1)
     context = ValidationContext(trust_roots=[anchor], moment=AT, allow_fetching=False)
     status = validate_pdf_signature(embedded, signer_validation_context=context)
     return bool(status.bottom_line)
+
+
+@contextmanager
+def sm_crypto(point: bytes) -> Iterator[Callable[[bytes, bytes], bool]]:
+    """Whether npm's sm-crypto accepts a signature (DER) over a message by the key with that public point."""
+    with servers.node_server(servers.PROJECT / "tests" / "node" / "sm2verify.js") as (process, line):
+        assert line == "ready"
+
+        def judged(message: bytes, signature: bytes) -> bool:
+            assert process.stdin
+            assert process.stdout
+            question = {"message": message.hex(), "key": point.hex(), "signature": signature.hex()}
+            process.stdin.write(json.dumps(question) + "\n")
+            process.stdin.flush()
+            return process.stdout.readline().strip() == "true"
+
+        yield judged
+
+
+def openssl_accepts_sm2(certificate: Path, message: bytes, signature: bytes) -> bool:
+    """Whether openssl does, by a certificate (DER or PEM) and the standard identifier."""
+    key, content, seal = (certificate.with_name(name) for name in ("judged.key", "judged.bytes", "judged.sm2"))
+    told = subprocess.run(["openssl", "x509", "-in", certificate, "-pubkey", "-noout"], capture_output=True, check=True)
+    key.write_bytes(told.stdout)
+    content.write_bytes(message)
+    seal.write_bytes(signature)
+    words = ["-verify", "-in", content, "-sigfile", seal, "-inkey", key, "-pubin", "-rawin", "-digest", "sm3"]
+    done = subprocess.run(
+        ["openssl", "pkeyutl", *words, "-pkeyopt", "distid:1234567812345678"], capture_output=True, check=False
+    )
+    return done.returncode == 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import re
 import subprocess
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -11,16 +11,19 @@ from typing import Any
 
 import asn1tools
 import pytest
+from asn1crypto import keys as asn1_keys
+from asn1crypto import pem
 from asn1crypto import x509 as asn1_x509
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from signing.errors import KeyFileUnreadable, WrongPassword
-from signing.national import keys, ses, sm2, sm4
+from signing.national import keys, ses, sm2
 from signing.national.ses import SealPicture, SealWrong
 from signing.national.sm2 import Sm2Signer
 from signing.signer import Algorithm, Signer
-from tests import servers
+from tests.servers import PROJECT
+from tests.signing import judges
 
 PASSWORD = b"correct horse battery"
 FROM, UNTIL = datetime(2025, 1, 1, tzinfo=UTC), datetime(2045, 1, 1, tzinfo=UTC)
@@ -72,17 +75,7 @@ def test_we_accept_openssls_signature(folder: Path) -> None:
 
 @pytest.fixture
 def sm_crypto() -> Iterator[Callable[[bytes, bytes], bool]]:
-    with servers.node_server(servers.PROJECT / "tests" / "node" / "sm2verify.js") as (process, line):
-        assert line == "ready"
-
-        def judged(message: bytes, signature: bytes) -> bool:
-            assert process.stdin
-            assert process.stdout
-            question = {"message": message.hex(), "key": POINT.hex(), "signature": signature.hex()}
-            process.stdin.write(json.dumps(question) + "\n")
-            process.stdin.flush()
-            return process.stdout.readline().strip() == "true"
-
+    with judges.sm_crypto(POINT) as judged:
         yield judged
 
 
@@ -112,6 +105,25 @@ def test_the_key_file_opens_with_its_password_here_and_in_openssl(folder: Path) 
         keys.open_key_file(KEY_FILE, b"another")
     with pytest.raises(ValueError, match="password"):
         keys.make_key_file(b"", court_name="x", serial=1, not_before=FROM, not_after=UNTIL)
+
+
+def test_a_key_that_openssl_made_is_opened(tmp_path: Path) -> None:
+    """As docs/operating.md has it, for a certificate that an authority issued; here it is the key's own."""
+    openssl(tmp_path, "genpkey", "-algorithm", "SM2", "-out", "key.pem")
+    (tmp_path / "password").write_bytes(PASSWORD)
+    page = (PROJECT / "docs" / "operating.md").read_text("utf-8")
+    (command,) = re.findall(r"^    openssl (pkcs8 .*)$", page, re.MULTILINE)
+    sealed = openssl(tmp_path, *command.replace("keys/password", "password").split())
+    inside = asn1_keys.PrivateKeyInfo.load(_der(tmp_path))["private_key"].parsed
+    number = int.from_bytes(inside["private_key"].contents, "big")
+    certificate = pem.armor("CERTIFICATE", keys.self_signed(number, "x", serial=1, not_before=FROM, not_after=UNTIL))
+    opened = keys.open_key_file(sealed.stdout.encode() + certificate, PASSWORD)
+    assert sm2.verify(sm2.public_point(number), MESSAGE, opened().sign(MESSAGE))
+
+
+def _der(folder: Path) -> bytes:
+    openssl(folder, "pkcs8", "-topk8", "-nocrypt", "-in", "key.pem", "-outform", "DER", "-out", "key.der")
+    return (folder / "key.der").read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -215,37 +227,3 @@ def test_no_changed_byte_of_a_seal_signature_passes(place: int, change: int) -> 
     changed = bytes([*SIGNED[:place], SIGNED[place] ^ change, *SIGNED[place + 1 :]])
     with pytest.raises(SealWrong):
         ses.check_signature(changed, MESSAGE)
-
-
-# --- SM4 -------------------------------------------------------------------------------------------------------------
-
-KEY = bytes(range(16))
-
-
-@given(st.binary(max_size=300), st.binary(max_size=40))
-def test_what_was_put_away_comes_out_again(content: bytes, name: bytes) -> None:
-    assert sm4.take_out(sm4.put_away(content, KEY, name), KEY, name) == content
-
-
-def test_sm4_gcm_agrees_with_the_example_of_rfc_8998() -> None:
-    """RFC 8998 appendix A.1, through the same primitive."""
-    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-
-    key, nonce = bytes.fromhex("0123456789abcdeffedcba9876543210"), bytes.fromhex("00001234567800000000abcd")
-    plain = bytes.fromhex("aa" * 8 + "bb" * 8 + "cc" * 8 + "dd" * 8 + "ee" * 8 + "ff" * 8 + "ee" * 8 + "aa" * 8)
-    cipher = Cipher(algorithms.SM4(key), modes.GCM(nonce)).encryptor()
-    cipher.authenticate_additional_data(bytes.fromhex("feedfacedeadbeeffeedfacedeadbeefabaddad2"))
-    cipher.update(plain)
-    cipher.finalize()
-    assert cipher.tag.hex() == "83de3541e4c2b58177e065a9bf7b62ec"
-
-
-def test_what_was_changed_or_is_anothers_does_not_come_out() -> None:
-    kept = sm4.put_away(MESSAGE, KEY, b"name")
-    assert MESSAGE[:16] not in kept
-    assert kept != sm4.put_away(MESSAGE, KEY, b"name")
-    wrong = [(kept[:-1] + bytes([kept[-1] ^ 1]), KEY, b"name"), (kept, KEY, b"other"), (kept, bytes(16), b"name")]
-    wrong += [(kept[:40], KEY, b"name"), (b"", KEY, b"name"), (kept[1:], KEY, b"name")]
-    for content, key, name in wrong:
-        with pytest.raises(sm4.NotOpened):
-            sm4.take_out(content, key, name)

@@ -15,7 +15,7 @@ from lxml import etree
 from signing.evidence import sealed_evidence
 from signing.file_signer import FileSigner, PemKey
 from signing.keys import OpenedKeys
-from signing.pack import LedgerEvent, LedgerPart, PackContent, RawMessage, Stamp, sealed_pack
+from signing.pack import LedgerEvent, LedgerPart, NationalSeals, PackContent, RawMessage, Stamp, sealed_pack
 from tests.signing.conftest import AT
 from tests.signing.containers import digidoc, unpacked, xmlsec_accepts
 from tests.signing.test_evidence import anchor_pem, evidence
@@ -42,7 +42,7 @@ def content(signer: FileSigner) -> PackContent:
         certificates=(b"older", signer.chain[0]),
         crls=(b"crl",),
         ocsps=(b"ocsp",),
-        seals=(("proof.pdf", b"sm2"),),
+        national=NationalSeals(b"sm2 certificate", (("documents/d1.pdf", b"sm2"), ("proof.pdf", b"sm2")), b"ses"),
     )
 
 
@@ -86,7 +86,10 @@ def test_its_names_are_the_published_ones(pack: bytes) -> None:
         "certificates/3.der",
         "revocation/1.crl",
         "revocation/1.ocsp",
+        "certificates/sm2.der",
+        "seals/documents/d1.pdf.sm2",
         "seals/proof.pdf.sm2",
+        "seals/proof.pdf.ses",
         "META-INF/signatures0.xml",
     ]
 
