@@ -241,6 +241,12 @@ def test_no_changed_byte_passes_unless_it_says_the_same(place: int, change: int)
     assert (token.at, token.imprint, token.policy, token.authority) == (AT, IMPRINT, good.policy, good.authority)
 
 
+def test_a_certificate_that_says_one_thing_twice_is_refused_by_name() -> None:
+    key_usage, purpose = bytes.fromhex("0603551d0f"), bytes.fromhex("0603551d25")
+    assert purpose in ANSWER
+    assert fault(ANSWER.replace(purpose, key_usage)) is Fault.UNREADABLE
+
+
 @given(st.binary(max_size=200))
 def test_any_bytes_are_refused_by_name(content: bytes) -> None:
     assert fault(content) in (Fault.UNREADABLE, Fault.REJECTED)
