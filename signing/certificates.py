@@ -22,8 +22,10 @@ from signing.signer import Algorithm
 
 SMALLEST_RSA = 2048
 _KNOWN = "a key should be on P-256 or P-384, RSA of 2048 bits or more, or Ed25519"
-UNREADABLE = (x509.DuplicateExtension, x509.InvalidVersion, x509.UnsupportedGeneralNameType)
-"""What the library raises beside ValueError when a certificate, a list or an answer is not as RFC 5280 has it."""
+UNREADABLE = (x509.DuplicateExtension, x509.InvalidVersion, x509.UnsupportedGeneralNameType, Warning)
+"""What the library raises beside ValueError when a certificate, a list or an answer is not as RFC 5280 has it; of
+lesser faults it warns, and raises only where warnings are errors.
+"""
 PARTS = {
     Algorithm.ECDSA_P256_SHA256: ("ecdsa", "sha256"),
     Algorithm.ECDSA_P384_SHA384: ("ecdsa", "sha384"),
