@@ -27,7 +27,7 @@ from pyhanko.sign.validation.pdf_embedded import (
 )
 from pyhanko.sign.validation.status import PdfSignatureStatus, SignatureCoverageLevel, TimestampSignatureStatus
 
-from signing.verifying import cms
+from signing.verifying import cms, later
 from signing.verifying.algorithms import weakness
 from signing.verifying.renewal import tell_too_late
 from signing.verifying.report import Notes, Number, Says
@@ -273,8 +273,14 @@ def _document_stamps(notes: Notes, content: bytes, reader: PdfFileReader, trust:
                 mine.failed(Number.BYTES, fault.zh, fault.en)
             if status.modification_level not in UNTOUCHED:
                 mine.failed(Number.BYTES, "时间戳之后内容被改动", "something was changed after the timestamp")
+            whole = status.coverage in (SignatureCoverageLevel.ENTIRE_FILE, SignatureCoverageLevel.ENTIRE_REVISION)
+            if not whole:
+                # One that was made before the seal, over less, would prove the seal older than it is.
+                mine.failed(
+                    Number.BYTES, "时间戳没有覆盖其前的全部内容", "the timestamp does not cover all that stands before it"
+                )
             stamp = of_status(status, trust)
-            good = stamp.good and not gap and status.modification_level in UNTOUCHED
+            good = stamp.good and not gap and whole and status.modification_level in UNTOUCHED
             if good and not stamp.trusted and _was_trusted(embedded, stamp, trust):
                 tell_too_late(mine, stamp, trust, newest=not proven)
                 continue
@@ -324,16 +330,16 @@ def _somebody_trusted(notes: Notes, seals: Sequence[Seal], trust: Trust) -> None
 
 
 def _appended(notes: Notes, content: bytes, reader: PdfFileReader) -> None:
-    """What follows the last seal may only be updates that change something, and those are judged: an update without
-    any content, or bytes that no reader looks at, have no honest reason.
+    """What follows the last seal may only be updates for validation. Timestamps are no seals here: anybody can have
+    one made over what he appended.
     """
-    last = max(reader.embedded_signatures, key=lambda one: one.signed_revision)
+    seals = reader.embedded_regular_signatures or reader.embedded_signatures
+    last = max(seals, key=lambda one: one.signed_revision)
     _, _, begin, length = (int(one) for one in last.byte_range)
-    tail = content[begin + length :].strip()
     updates = range(last.signed_revision + 1, reader.xrefs.total_revisions)
     empty = [one for one in updates if not reader.xrefs.explicit_refs_in_revision(one)]
-    if tail and (empty or tail.count(b"startxref") != len(updates)):
-        notes.failed(Number.BYTES, "最后一枚签章之后附有空的更新", "an empty update was added after the last seal")
+    for fault in later.faults(content, begin + length, len(updates), len(empty)):
+        notes.failed(Number.BYTES, fault.zh, fault.en)
 
 
 def attachment(content: bytes, name: str) -> bytes | None:
