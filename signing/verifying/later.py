@@ -20,14 +20,16 @@ ADDED = frozenset({"/DSS", "/Extensions", "/Version"})
 """Entries of the catalogue that belong to validation (ETSI EN 319 142-1 §5.4, ISO 32000-2 §7.12)."""
 
 TOUCHED = frozenset({"/ModDate", "/Producer"})
-TOUCHED_XMP = frozenset({"ModifyDate", "MetadataDate", "Producer"})
 """What writers of updates put down about themselves."""
+
+DUBLIN_CORE = "{http://purl.org/dc/elements/1.1/}"
 
 GROWING = ("/Annots", "/Fields")
 """Lists to which a document timestamp adds its field."""
 
 _EMPTY = Says(
-    "最后一枚签章之后附有空的更新或无人读取的字节", "an empty update, or bytes that no reader looks at, follow the last seal"
+    "最后一枚签章之后附有空的更新或无人读取的字节",
+    "an empty update, or bytes that no reader looks at, follow the last seal",
 )
 _DAMAGED = Says("签章之后的更新损坏了文件结构", "an update after the seal damages the structure of the file")
 _OTHER = Says("签章之后追加了改动内容的更新", "an update was added after the seal, and it changes the document")
@@ -134,15 +136,18 @@ def _is_timestamp(field: Any) -> bool:
     return bool(left == right and bottom == top and value.get("/Type") == "/DocTimeStamp" and not acts)
 
 
-def _words(metadata: Any) -> bytes | None:
-    """XMP (ISO 16684-1) without what a writer says of itself."""
+def _words(metadata: Any) -> list[tuple[str, str]]:
+    """What XMP (ISO 16684-1) tells a reader: title, creator, description …, however it is written down."""
     if metadata is None:
-        return None
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, remove_blank_text=True)
+        return []
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
     root = etree.fromstring(metadata.read_bytes(), parser)
-    for element in [*root.iter(etree.Element)]:
-        for name in [name for name in element.attrib if etree.QName(name).localname in TOUCHED_XMP]:
-            del element.attrib[name]
-        if etree.QName(element).localname in TOUCHED_XMP and (parent := element.getparent()) is not None:
-            parent.remove(element)
-    return etree.tostring(root, method="c14n")
+    return sorted(words for element in root.iter(etree.Element) for words in _said(element))
+
+
+def _said(element: etree._Element) -> Iterator[tuple[str, str]]:
+    """As attribute of a description, as element, or as one of a list in an element."""
+    yield from ((str(name), str(value)) for name, value in element.items() if str(name).startswith(DUBLIN_CORE))
+    above = [str(one.tag) for one in (element, *element.iterancestors())]
+    words = (element.text or "").strip()
+    yield from ((tag, words) for tag in above if words and tag.startswith(DUBLIN_CORE))

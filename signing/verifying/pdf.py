@@ -14,12 +14,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from asn1crypto import cms as asn1
 from asn1crypto import crl, ocsp
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.diff_analysis import ModificationLevel
 from pyhanko.sign.validation.dss import DocumentSecurityStore
 from pyhanko.sign.validation.errors import NoDSSFoundError
+from pyhanko.sign.validation.generic_cms import extract_tst_data_iter
 from pyhanko.sign.validation.pdf_embedded import (
     EmbeddedPdfSignature,
     async_validate_pdf_signature,
@@ -32,7 +34,7 @@ from signing.verifying.algorithms import weakness
 from signing.verifying.renewal import tell_too_late
 from signing.verifying.report import Notes, Number, Says
 from signing.verifying.stamps import Stamp, of_status
-from signing.verifying.trust import Trust, called, for_time_only, revoked
+from signing.verifying.trust import NOT_FOR_SEALS, Trust, called, for_other_uses, revoked
 
 LARGEST = 256 * 1024 * 1024
 """Bytes of a PDF that is looked at."""
@@ -126,7 +128,7 @@ def _seal(
     stamps = [at for revision, at in document_stamps if revision > embedded.signed_revision]
     trust = replace(trust, at=min(stamps, default=trust.at))
     status = asyncio.run(async_validate_pdf_signature(embedded, trust.context(), trust.context()))
-    proven = _proven(status.timestamp_validity, stamps, trust)
+    proven = _proven(embedded, status.timestamp_validity, stamps, trust)
     if proven is not None and proven < trust.at:
         # The certificate had to be good when the seal was made, and that time is proven.
         status = asyncio.run(async_validate_pdf_signature(embedded, trust.context(proven), trust.context()))
@@ -136,7 +138,7 @@ def _seal(
     trusted = _trusted(notes, status, moment)
     if trusted:
         trusted = not revoked(notes, status.signing_cert, trust, moment)
-    _time(notes, status, stamps, trust)
+    _time(notes, embedded, status, stamps, trust)
     return Seal(status, trusted, unchanged, proven)
 
 
@@ -221,8 +223,8 @@ def _signature(
 
 def _trusted(notes: Notes, status: PdfSignatureStatus, moment: datetime) -> bool:
     who = called(status.signing_cert)
-    if for_time_only(status.signing_cert):
-        notes.failed(Number.TRUST, "时间戳机构的证书不得用于签章", "an authority of time may not seal documents")
+    if for_other_uses(status.signing_cert):
+        notes.failed(Number.TRUST, *NOT_FOR_SEALS)
         return False
     if status.trusted:
         notes.passed(
@@ -240,13 +242,25 @@ def _trusted(notes: Notes, status: PdfSignatureStatus, moment: datetime) -> bool
     return False
 
 
-def _proven(stamp: TimestampSignatureStatus | None, stamps: Sequence[datetime], trust: Trust) -> datetime | None:
-    judged = of_status(stamp, trust) if stamp is not None else None
+def _proven(
+    embedded: EmbeddedPdfSignature, stamp: TimestampSignatureStatus | None, stamps: Sequence[datetime], trust: Trust
+) -> datetime | None:
+    judged = of_status(stamp, _tokens(embedded), trust) if stamp is not None else None
     own = [judged.at] if judged is not None and judged.good and judged.trusted else []
     return min([*own, *stamps], default=None)
 
 
-def _time(notes: Notes, status: PdfSignatureStatus, stamps: Sequence[datetime], trust: Trust) -> None:
+def _tokens(embedded: EmbeddedPdfSignature) -> list[asn1.SignedData]:
+    return [*extract_tst_data_iter(embedded.signer_info, signed=False)]
+
+
+def _time(
+    notes: Notes,
+    embedded: EmbeddedPdfSignature,
+    status: PdfSignatureStatus,
+    stamps: Sequence[datetime],
+    trust: Trust,
+) -> None:
     stamp, claimed = status.timestamp_validity, status.signer_reported_dt
     if stamp is None and not stamps:
         said = f"{claimed:%Y-%m-%d %H:%M:%S %z}" if claimed else "—"
@@ -256,7 +270,7 @@ def _time(notes: Notes, status: PdfSignatureStatus, stamps: Sequence[datetime], 
             f"no timestamp; the sealer's own clock said {said}",
         )
     elif stamp is not None:
-        of_status(stamp, trust).tell(notes, claimed)
+        of_status(stamp, _tokens(embedded), trust).tell(notes, claimed)
 
 
 def _document_stamps(notes: Notes, content: bytes, reader: PdfFileReader, trust: Trust) -> list[tuple[int, datetime]]:
@@ -277,9 +291,11 @@ def _document_stamps(notes: Notes, content: bytes, reader: PdfFileReader, trust:
             if not whole:
                 # One that was made before the seal, over less, would prove the seal older than it is.
                 mine.failed(
-                    Number.BYTES, "时间戳没有覆盖其前的全部内容", "the timestamp does not cover all that stands before it"
+                    Number.BYTES,
+                    "时间戳没有覆盖其前的全部内容",
+                    "the timestamp does not cover all that stands before it",
                 )
-            stamp = of_status(status, trust)
+            stamp = of_status(status, [embedded.signed_data], trust)
             good = stamp.good and not gap and whole and status.modification_level in UNTOUCHED
             if good and not stamp.trusted and _was_trusted(embedded, stamp, trust):
                 tell_too_late(mine, stamp, trust, newest=not proven)
@@ -294,7 +310,8 @@ def _document_stamps(notes: Notes, content: bytes, reader: PdfFileReader, trust:
 def _was_trusted(embedded: EmbeddedPdfSignature, stamp: Stamp, trust: Trust) -> bool:
     """Whether it held when it was made."""
     once = replace(trust, at=stamp.at)
-    return of_status(asyncio.run(async_validate_pdf_timestamp(embedded, once.context())), once).trusted
+    status = asyncio.run(async_validate_pdf_timestamp(embedded, once.context()))
+    return of_status(status, [embedded.signed_data], once).trusted
 
 
 # --- of all seals together --------------------------------------------------------------------------------------------

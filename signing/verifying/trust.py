@@ -114,10 +114,21 @@ def revoked(notes: Notes, certificate: x509.Certificate, trust: Trust, moment: d
     return found is Standing.REVOKED
 
 
-def for_time_only(certificate: x509.Certificate) -> bool:
-    """Whether it belongs to an authority of time (RFC 3161 §2.3), which is trusted in the same list as courts are."""
+OTHER_USES = frozenset({"time_stamping", "server_auth", "code_signing", "ocsp_signing"})
+"""Keys for machines (RFC 5280 §4.2.1.12): of time, of web sites, of programs, of revocation."""
+
+NOT_FOR_SEALS = (
+    "此证书用于时间戳、网站、程序或吊销查询，不得用于签章",
+    "this certificate is for time, web sites, programs or revocation: it may not seal documents",
+)
+
+
+def for_other_uses(certificate: x509.Certificate) -> bool:
+    """Whether it says that its key is for none of the things that a seal is. Authorities of time are trusted in the
+    same list as courts, and a court's own root may issue for its web site.
+    """
     usage = certificate.extended_key_usage_value
-    return usage is not None and usage.native == ["time_stamping"]
+    return usage is not None and set(usage.native) <= OTHER_USES
 
 
 def trusting(files: Sequence[bytes], at: datetime) -> Trust:
