@@ -18,6 +18,7 @@ from signing.verifying.report import Notes, Number
 from signing.verifying.sm2 import on_curve
 
 LONGEST_NAME = 120
+MOST_MOMENTS = 32
 
 
 class NoCertificate(ValueError):
@@ -82,7 +83,18 @@ class Standing(Enum):
 def standing(certificate: x509.Certificate, trust: Trust, moment: datetime) -> Standing:
     """Of a certificate that chains to an anchor, at that moment. Asked whether or not the certificate says where its
     revocation list is published: pyHanko's gentler rules look at no list of a certificate that does not.
+
+    Data that ended before the moment no longer show a certificate alive; but what was revoked stays so.
     """
+    found = _told(certificate, trust, moment)
+    if found is Standing.UNKNOWN and any(
+        _told(certificate, trust, day) is Standing.REVOKED for day in _made(trust) if day < moment
+    ):
+        return Standing.REVOKED
+    return found
+
+
+def _told(certificate: x509.Certificate, trust: Trust, moment: datetime) -> Standing:
     if not trust.knows_revocation:
         return Standing.UNKNOWN
     for issuers in (Rule.CRL_OR_OCSP_REQUIRED, Rule.NO_CHECK):
@@ -96,6 +108,14 @@ def standing(certificate: x509.Certificate, trust: Trust, moment: datetime) -> S
             continue
         return Standing.ALIVE
     return Standing.UNKNOWN
+
+
+def _made(trust: Trust) -> list[datetime]:
+    """When the lists and answers at hand were made: the newest, for a hostile file may hold thousands."""
+    lists = (one["tbs_cert_list"]["this_update"].native for one in trust.crls)
+    answered = (one for one in trust.ocsps if one["response_status"].native == "successful")
+    answers = (each["this_update"].native for one in answered for each in one.response_data["responses"])
+    return sorted({*lists, *answers}, reverse=True)[:MOST_MOMENTS]
 
 
 def revoked(notes: Notes, certificate: x509.Certificate, trust: Trust, moment: datetime) -> bool:

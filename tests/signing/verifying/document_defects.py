@@ -227,6 +227,13 @@ def _issued_by_itself(scene: Scene) -> bytes:
     return sealing.foreign(Sealer(mine, court.root, mine, begun.sign(mine, hashes.SHA256())), sealing.letter(), "A")
 
 
+def _revoked_in_a_list_that_ended(scene: Scene) -> bytes:
+    """What was revoked stays so, though the list that says it is no longer the newest."""
+    old = AT - timedelta(days=90)
+    told = scene.court.revocations(revoked_at=old - timedelta(days=1), at=old)
+    return pdf.with_validation_data(sealing.basic(scene.court), scene.court.chain, [], [told])
+
+
 def _container(content: bytes) -> bytes:
     found = re.findall(rb"/Contents ?<([0-9a-fA-F]+)>", content)[-1]
     return bytes.fromhex(found.decode())
@@ -315,6 +322,7 @@ DOCUMENTS: dict[str, Defect] = {
     "certificate-of-a-web-site": Defect(_sealed_by(USES.SERVER_AUTH), TRUST, says="web sites"),
     "certificate-for-programs": Defect(_sealed_by(USES.CODE_SIGNING), TRUST, says="programs"),
     "certificate-of-an-authority-of-time": Defect(_sealed_by(USES.TIME_STAMPING), TRUST, says="time"),
+    "revoked-in-a-list-that-ended": Defect(_revoked_in_a_list_that_ended, Number.REVOCATION),
     "key-for-encryption": Defect(_sealed_by(usage=pki.usage(issues=True)), TRUST),
     "issued-by-itself": Defect(_issued_by_itself, TRUST),
     "ecdsa-of-zeros": Defect(_with_signature(bytes.fromhex("3006020100020100")), SIGNATURE),
