@@ -6,17 +6,16 @@ that the index names, the events those that the log holds, and the seal over all
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from asn1crypto import crl, ocsp, x509
 from lxml import etree
 
-from signing.verifying import container, log, national, pdf, renewal, xades
+from signing.verifying import agreement, container, log, national, pdf, renewal, xades
 from signing.verifying.report import Notes, Number, Says
 from signing.verifying.stamps import judged
 from signing.verifying.trust import Trust
@@ -24,7 +23,6 @@ from signing.verifying.trust import Trust
 SEAL = "META-INF/signatures0.xml"
 MANIFEST = "META-INF/manifest.xml"
 MANIFEST_NAMES = "urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"
-EVIDENCE = "urn:songda:evidence:1"
 OUTCOMES = {
     "served": "已送达",
     "presumed": "推定送达",
@@ -35,7 +33,6 @@ OUTCOMES = {
     "forbidden": "不得以此方式送达",
 }
 MOST_EVENTS = 100_000
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 REQUIRED = (MANIFEST, SEAL, "proof.pdf", "evidence.xml", "explanation.json", "receipts/index.json")
 LOGGED = ("ledger/checkpoint", "ledger/key", "ledger/events.json")
 
@@ -80,9 +77,8 @@ def _opened(notes: Notes, members: Mapping[str, bytes], trust: Trust, checkpoint
     for name in sorted(name for name in members if name == "proof.pdf" or name.startswith("documents/")):
         pdf.check(notes.of(f"{notes.part} · {name}"), members[name], trust)
     _evidence(notes.of(f"{notes.part} · evidence.xml"), members, trust)
-    _receipts(notes.of(f"{notes.part} · receipts"), members)
     events = _events(notes.of(f"{notes.part} · ledger/events.json"), members)
-    _documents(notes, members, events)
+    agreement.check(notes, members, [one.row for one in events])
     _checkpoint(notes.of(f"{notes.part} · ledger/checkpoint"), members, events, checkpoint)
     _stamps(notes, members, trust, events)
     national.check(notes, members, trust)
@@ -152,53 +148,16 @@ def _told(evidence: bytes) -> Iterator[Says]:
     """What the sealed evidence says of each document: its words, believed as far as its sealer is."""
     root = xades.read(evidence)
     titles = {
-        one.get("id"): one.findtext(f"{{{EVIDENCE}}}Title") for one in root.iterfind(f".//{{{EVIDENCE}}}Document")
+        one.get("id"): one.findtext(f"{{{agreement.EVIDENCE}}}Title")
+        for one in root.iterfind(f".//{{{agreement.EVIDENCE}}}Document")
     }
-    for one in root.iterfind(f".//{{{EVIDENCE}}}Effect"):
+    for one in root.iterfind(f".//{{{agreement.EVIDENCE}}}Effect"):
         name, outcome = titles.get(one.get("document"), one.get("document")), one.get("outcome", "")
         day = one.get("effectiveDate") or "—"
-        grounds = ", ".join(ground.text or "" for ground in one.iterfind(f"{{{EVIDENCE}}}Ground"))
+        grounds = ", ".join(ground.text or "" for ground in one.iterfind(f"{{{agreement.EVIDENCE}}}Ground"))
         yield Says(
             f"签章人称：《{name}》{OUTCOMES.get(outcome, outcome)}，日期 {day}，依据 {grounds}",
             f"the sealer says of “{name}”: {outcome}, on {day}, by {grounds}",
-        )
-
-
-def _receipts(notes: Notes, members: Mapping[str, bytes]) -> None:
-    with notes.guarded(Number.CONTENTS):
-        index = json.loads(members["receipts/index.json"])
-        named = {f"receipts/{one['file']}" if "/" not in one["file"] else one["file"]: one["sha256"] for one in index}
-        there = {
-            name: hashlib.sha256(content).hexdigest()
-            for name, content in members.items()
-            if name.startswith("receipts/") and name != "receipts/index.json"
-        }
-        notes.judged(
-            Number.CONTENTS,
-            named == there,
-            Says(f"{len(there)} 份原始回执与目录一致", f"{len(there)} raw receipts agree with their index"),
-            Says("原始回执与目录不一致", "the raw receipts do not agree with their index"),
-        )
-
-
-def _documents(notes: Notes, members: Mapping[str, bytes], events: tuple[Event, ...]) -> None:
-    """What was sealed is what is here: the digests in the recorded event, of the very bytes in the pack."""
-    there = {
-        name.removeprefix("documents/").removesuffix(".pdf"): hashlib.sha256(content).hexdigest()
-        for name, content in members.items()
-        if name.startswith("documents/")
-    }
-    with notes.of(f"{notes.part} · documents").guarded(Number.CONTENTS):
-        sealed = [
-            json.loads(event.row["data"])["sealed"] for event in events if event.row["kind"] == "documents_sealed"
-        ]
-        if not sealed:
-            return
-        notes.of(f"{notes.part} · documents").judged(
-            Number.CONTENTS,
-            dict(sealed[-1]) == there,
-            Says("文书即日志所记载的签章文书", "the documents are those whose sealing the ledger records"),
-            Says("文书不是日志所记载的签章文书", "the documents are not those whose sealing the ledger records"),
         )
 
 
@@ -324,4 +283,4 @@ def _stamps(notes: Notes, members: Mapping[str, bytes], trust: Trust, events: tu
 def _latest(events: tuple[Event, ...]) -> datetime | None:
     """The last event that the checkpoint covers: no honest timestamp on it is older."""
     micros = max((int(one.row["recorded_at"]) for one in events), default=None)
-    return None if micros is None else EPOCH + timedelta(microseconds=micros)
+    return None if micros is None else agreement.EPOCH + timedelta(microseconds=micros)
