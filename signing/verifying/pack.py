@@ -47,7 +47,7 @@ class Event:
     row: Mapping[str, Any]
 
 
-def check(notes: Notes, content: bytes, trust: Trust, checkpoint: bytes | None) -> None:
+def check(notes: Notes, content: bytes, trust: Trust, checkpoint: log.Held | None) -> None:
     """All steps for one pack."""
     try:
         members = container.members(content)
@@ -67,7 +67,7 @@ def check(notes: Notes, content: bytes, trust: Trust, checkpoint: bytes | None) 
         _opened(notes, members, trust, checkpoint)
 
 
-def _opened(notes: Notes, members: Mapping[str, bytes], trust: Trust, checkpoint: bytes | None) -> None:
+def _opened(notes: Notes, members: Mapping[str, bytes], trust: Trust, checkpoint: log.Held | None) -> None:
     covered = {name: one for name, one in members.items() if name != "mimetype" and not name.startswith("META-INF/")}
     inside = notes.of(f"{notes.part} · {SEAL}")
     seal = xades.over_members(inside, members[SEAL], covered, trust)
@@ -141,7 +141,7 @@ def _evidence(notes: Notes, members: Mapping[str, bytes], trust: Trust) -> None:
         )
         if seal is not None and seal.trusted:
             for told in _told(content):
-                notes.passed(Number.CONTENTS, told.zh, told.en)
+                notes.passed(Number.CONTENTS, told.zh, told.en)  # proven is that the sealer says so
 
 
 def _told(evidence: bytes) -> Iterator[Says]:
@@ -156,8 +156,8 @@ def _told(evidence: bytes) -> Iterator[Says]:
         day = one.get("effectiveDate") or "—"
         grounds = ", ".join(ground.text or "" for ground in one.iterfind(f"{{{agreement.EVIDENCE}}}Ground"))
         yield Says(
-            f"签章人称：《{name}》{OUTCOMES.get(outcome, outcome)}，日期 {day}，依据 {grounds}",
-            f"the sealer says of “{name}”: {outcome}, on {day}, by {grounds}",
+            f"签章人声明（对错不在核验之列）：《{name}》{OUTCOMES.get(outcome, outcome)}，日期 {day}，依据 {grounds}",
+            f"the sealer states (whether rightly is not checked here) of “{name}”: {outcome}, on {day}, by {grounds}",
         )
 
 
@@ -175,7 +175,10 @@ def _events(notes: Notes, members: Mapping[str, bytes]) -> tuple[Event, ...]:
         notes.judged(
             Number.LEDGER,
             not wrong,
-            Says(f"{len(events)} 条事件均在日志中", f"all {len(events)} events are in the ledger"),
+            Says(
+                f"{len(events)} 条事件均在所附检查点的日志中",
+                f"all {len(events)} events are in the log of that checkpoint",
+            ),
             Says(f"这些事件不在日志中：{wrong}", f"not in the ledger: events {wrong}"),
         )
         gaps = list(_gaps(events))
@@ -215,17 +218,23 @@ def _gaps(events: tuple[Event, ...]) -> Iterator[Says]:
         yield Says("事件的记录时间倒退", "the times at which events were recorded run backwards")
 
 
-def _checkpoint(notes: Notes, members: Mapping[str, bytes], events: tuple[Event, ...], trusted: bytes | None) -> None:
+def _checkpoint(
+    notes: Notes, members: Mapping[str, bytes], events: tuple[Event, ...], trusted: log.Held | None
+) -> None:
     if not events:
         return
     with notes.guarded(Number.CHECKPOINT):
-        mine = log.read_checkpoint(members["ledger/checkpoint"])
-        notes.judged(
+        mine, vkey = log.read_checkpoint(members["ledger/checkpoint"]), members["ledger/key"].decode("utf-8")
+        if not log.signed_by(mine, vkey):
+            notes.failed(Number.CHECKPOINT, "不是由所附的日志密钥签署", "not signed by the log's key in the pack")
+            return
+        notes.agrees(
             Number.CHECKPOINT,
-            log.signed_by(mine, members["ledger/key"].decode("utf-8")),
-            Says(f"由日志密钥签署，规模 {mine.size}", f"signed by the log's key, at {mine.size} entries"),
-            Says("不是由日志密钥签署", "not signed by the log's key"),
+            f"由所附的日志密钥签署，规模 {mine.size}；密钥出自包内，不足为凭，须与法院公布的核对：{vkey.strip()}",
+            f"signed by the log's key in the pack, at {mine.size} entries; that key proves nothing by itself, compare "
+            f"it with what the court publishes: {vkey.strip()}",
         )
+        _others(notes, mine, vkey)
         if trusted is None:
             notes.not_checked(
                 Number.CHECKPOINT,
@@ -233,35 +242,44 @@ def _checkpoint(notes: Notes, members: Mapping[str, bytes], events: tuple[Event,
                 "you gave no checkpoint of your own: whether others see the same log cannot be told",
             )
         else:
-            _same_log(notes, mine, *log.read_trusted(trusted))
+            _same_log(notes, mine, *trusted, vkey)
 
 
-def _same_log(notes: Notes, mine: log.Checkpoint, theirs: log.Checkpoint, proof: tuple[bytes, ...]) -> None:
+def _others(notes: Notes, mine: log.Checkpoint, vkey: str) -> None:
+    """Whoever else signed the note. Nobody counts here: their keys are not known."""
+    if names := sorted(name for name, identity in mine.signatures if (name, identity) != log.read_key(vkey)[:2]):
+        notes.not_checked(
+            Number.CHECKPOINT,
+            f"另有自称为 {'、'.join(names)} 的签署，未核验",
+            f"further signatures, which call themselves {', '.join(names)}, were not checked",
+        )
+
+
+def _same_log(notes: Notes, mine: log.Checkpoint, theirs: log.Checkpoint, proof: tuple[bytes, ...], vkey: str) -> None:
     older, newer = sorted((mine, theirs), key=lambda one: one.size)
     if mine.origin != theirs.origin:
         notes.failed(Number.CHECKPOINT, "与您的检查点不属于同一日志", "your checkpoint is of another log")
-    elif proof:
+    elif proof or mine.size == theirs.size:
         notes.judged(
             Number.CHECKPOINT,
             log.consistent(older, newer, proof),
             Says("与您持有的检查点属于同一份日志", "of one log with the checkpoint that you hold"),
             Says(
                 "与您持有的检查点不是同一份日志：日志被分叉",
-                "not of one log with your checkpoint: it was forked",
+                "not of one log with the checkpoint that you hold: the log was forked",
             ),
         )
-    elif mine.size != theirs.size:
+    elif log.read_key(vkey)[:2] not in theirs.signatures:
+        notes.failed(
+            Number.CHECKPOINT,
+            "您的检查点由另一把密钥签署：名称相同，日志不同",
+            "another key signed your checkpoint: a log of the same name, and not this one",
+        )
+    else:
         notes.not_checked(
             Number.CHECKPOINT,
             f"您的检查点规模为 {theirs.size}，证据包为 {mine.size}：须用日志的公开数据核对（见 docs/verifying.md）",
             f"your checkpoint is at {theirs.size}, the pack's at {mine.size}: docs/verifying.md tells how to compare",
-        )
-    else:
-        notes.judged(
-            Number.CHECKPOINT,
-            mine.root == theirs.root,
-            Says("与您持有的检查点一致", "the same as the checkpoint that you hold"),
-            Says("与您持有的检查点不同：日志被分叉", "not the checkpoint that you hold: the log was forked"),
         )
 
 
@@ -277,7 +295,8 @@ def _stamps(notes: Notes, members: Mapping[str, bytes], trust: Trust, events: tu
             with mine.guarded(Number.TIME):
                 covered = members[one["over"]]
                 stamp = judged(members[one["file"]], covered, trust)
-                stamp.tell(mine, _latest(events) if one["over"] == "ledger/checkpoint" else None)
+                over = Says(one["over"], one["over"])
+                stamp.tell(mine, _latest(events) if one["over"] == "ledger/checkpoint" else None, over)
 
 
 def _latest(events: tuple[Event, ...]) -> datetime | None:

@@ -127,11 +127,11 @@ def _seal(
     # A document timestamp proves nothing about a seal that was added after it.
     stamps = [at for revision, at in document_stamps if revision > embedded.signed_revision]
     trust = replace(trust, at=min(stamps, default=trust.at))
-    status = asyncio.run(async_validate_pdf_signature(embedded, trust.context(), trust.context()))
+    status = asyncio.run(async_validate_pdf_signature(embedded, trust.context(), trust.for_time.context()))
     proven = _proven(embedded, status.timestamp_validity, stamps, trust)
     if proven is not None and proven < trust.at:
         # The certificate had to be good when the seal was made, and that time is proven.
-        status = asyncio.run(async_validate_pdf_signature(embedded, trust.context(proven), trust.context()))
+        status = asyncio.run(async_validate_pdf_signature(embedded, trust.context(proven), trust.for_time.context()))
     unchanged = _bytes(notes, content, embedded, status)
     _signature(notes, embedded, status, trust, proven)
     moment = proven or trust.at
@@ -203,7 +203,7 @@ def _signature(
     notes: Notes, embedded: EmbeddedPdfSignature, status: PdfSignatureStatus, trust: Trust, proven: datetime | None
 ) -> None:
     container = _der_value(embedded.pkcs7_content) or b""
-    wrong = list(cms.faults(container, trust.anchors))
+    wrong = list(cms.faults(container, trust.for_time.anchors))
     for fault in wrong:
         notes.failed(Number.SIGNATURE, fault.zh, fault.en)
     if not status.valid:
@@ -281,9 +281,11 @@ def _document_stamps(notes: Notes, content: bytes, reader: PdfFileReader, trust:
     for number, embedded in reversed([*enumerate(reader.embedded_timestamp_signatures, start=1)]):
         mine = notes.of(f"{notes.part} · 时间戳 timestamp {number}")
         with mine.guarded(Number.TIME):
-            status = asyncio.run(async_validate_pdf_timestamp(embedded, trust.context()))
+            status = asyncio.run(async_validate_pdf_timestamp(embedded, trust.for_time.context()))
             gap = _gap_fault(content, embedded)
-            for fault in [gap] if gap else cms.faults(_der_value(embedded.pkcs7_content) or b"", trust.anchors):
+            for fault in (
+                [gap] if gap else cms.faults(_der_value(embedded.pkcs7_content) or b"", trust.for_time.anchors)
+            ):
                 mine.failed(Number.BYTES, fault.zh, fault.en)
             if status.modification_level not in UNTOUCHED:
                 mine.failed(Number.BYTES, "时间戳之后内容被改动", "something was changed after the timestamp")
@@ -300,7 +302,7 @@ def _document_stamps(notes: Notes, content: bytes, reader: PdfFileReader, trust:
             if good and not stamp.trusted and _was_trusted(embedded, stamp, trust):
                 tell_too_late(mine, stamp, trust, newest=not proven)
                 continue
-            stamp.tell(mine, None)
+            stamp.tell(mine, None, Says("此前全部内容", "all that stands before it"))
             if good and stamp.trusted and stamp.at <= trust.at:
                 proven.append((embedded.signed_revision, stamp.at))
                 trust = replace(trust, at=stamp.at)
@@ -310,7 +312,7 @@ def _document_stamps(notes: Notes, content: bytes, reader: PdfFileReader, trust:
 def _was_trusted(embedded: EmbeddedPdfSignature, stamp: Stamp, trust: Trust) -> bool:
     """Whether it held when it was made."""
     once = replace(trust, at=stamp.at)
-    status = asyncio.run(async_validate_pdf_timestamp(embedded, once.context()))
+    status = asyncio.run(async_validate_pdf_timestamp(embedded, once.for_time.context()))
     return of_status(status, [embedded.signed_data], once).trusted
 
 

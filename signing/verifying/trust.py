@@ -28,11 +28,13 @@ class NoCertificate(ValueError):
 @dataclass(frozen=True)
 class Trust:
     """Anchors (whoever is named here is believed), helpers found in the file (believed only through an anchor), and
-    the instant to judge for: aware. `national`: anchors on the SM2 curve, which pyHanko cannot read.
+    the instant to judge for: aware. `times`: further anchors, believed for timestamps alone. `national`: anchors on the
+    SM2 curve, which pyHanko cannot read.
     """
 
     anchors: tuple[x509.Certificate, ...]
     at: datetime
+    times: tuple[x509.Certificate, ...] = ()
     national: tuple[x509.Certificate, ...] = ()
     others: tuple[x509.Certificate, ...] = ()
     crls: tuple[crl.CertificateList, ...] = ()
@@ -51,6 +53,11 @@ class Trust:
             crls=(*self.crls, *crls),
             ocsps=(*self.ocsps, *ocsps),
         )
+
+    @property
+    def for_time(self) -> Trust:
+        """With what is believed for timestamps: who issues to an authority of time may issue to anybody else too."""
+        return replace(self, anchors=(*self.anchors, *self.times), times=())
 
     @property
     def knows_revocation(self) -> bool:
@@ -151,10 +158,11 @@ def for_other_uses(certificate: x509.Certificate) -> bool:
     return usage is not None and set(usage.native) <= OTHER_USES
 
 
-def trusting(files: Sequence[bytes], at: datetime) -> Trust:
-    """Trust in the certificates of these files. Raises NoCertificate."""
+def trusting(files: Sequence[bytes], at: datetime, times: Sequence[bytes] = ()) -> Trust:
+    """Trust in the certificates of these files; in those of `times` for timestamps alone. Raises NoCertificate."""
     found = certificates(files)
-    return Trust(tuple(one for one in found if not on_curve(one)), at, tuple(one for one in found if on_curve(one)))
+    plain = tuple(one for one in found if not on_curve(one))
+    return Trust(plain, at, certificates(times), tuple(one for one in found if on_curve(one)))
 
 
 def certificates(files: Sequence[bytes]) -> tuple[x509.Certificate, ...]:
