@@ -287,16 +287,18 @@ def _same_log(notes: Notes, mine: log.Checkpoint, theirs: log.Checkpoint, proof:
 
 
 def _stamps(notes: Notes, members: Mapping[str, bytes], trust: Trust, events: tuple[Event, ...]) -> None:
-    if "timestamps/index.json" not in members:
-        return
-    with notes.of(f"{notes.part} · timestamps/index.json").guarded(Number.TIME):
-        for one in json.loads(members["timestamps/index.json"]):
+    index, named = "timestamps/index.json", set()
+    with notes.of(f"{notes.part} · {index}").guarded(Number.TIME):
+        for one in json.loads(members.get(index, b"[]")):
             mine = notes.of(f"{notes.part} · {one['file']}")
+            named.add(one["file"])
             with mine.guarded(Number.TIME):
-                covered = members[one["over"]]
-                stamp = judged(members[one["file"]], covered, trust)
+                stamp = judged(members[one["file"]], members[one["over"]], trust)
                 over = Says(one["over"], one["over"])
                 stamp.tell(mine, _latest(events) if one["over"] == "ledger/checkpoint" else None, over)
+    for name in sorted(name for name in members if name.startswith("timestamps/") and name not in {*named, index}):
+        says = ("目录没有说明此时间戳所盖的内容", "no index says over what this timestamp is")
+        notes.of(f"{notes.part} · {name}").failed(Number.TIME, *says)
 
 
 def _latest(events: tuple[Event, ...]) -> datetime | None:

@@ -10,6 +10,7 @@ from signing.verify import INVALID, VALID, Number, Result, Verdict, verify
 from tests.signing.verifying import packs, sealing
 from tests.signing.verifying.defects import DEFECTS, Scene
 from tests.signing.verifying.document_defects import DOCUMENTS
+from tests.signing.verifying.pack_defects import PACKS
 from tests.signing.verifying.pki import AT, LATER, Clock, Sealer, sealer
 
 
@@ -22,7 +23,7 @@ def failing(verdict: Verdict) -> list[tuple[Number, str, str]]:
     return [(step.number, step.part, step.says.en) for step in verdict.steps if step.result is Result.FAILED]
 
 
-ALL = {**DEFECTS, **DOCUMENTS}
+ALL = {**DEFECTS, **DOCUMENTS, **PACKS}
 
 
 @pytest.mark.parametrize("name", ALL)
