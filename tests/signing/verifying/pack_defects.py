@@ -9,6 +9,7 @@ import struct
 from collections.abc import Callable
 from dataclasses import replace
 
+from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 
 from signing import notes, xades
@@ -153,9 +154,8 @@ def _proof_revised(scene: Scene) -> bytes:
 
     def change(writer: IncrementalPdfFileWriter) -> None:
         (_, file) = writer.root["/Names"]["/EmbeddedFiles"]["/Names"]
-        stream = file["/EF"]["/F"]
-        stream._data, stream._encoded_data = evidence, None
-        writer.update_container(stream)
+        file.get_object()["/EF"][generic.pdf_name("/F")] = writer.add_object(generic.StreamObject(stream_data=evidence))
+        writer.update_container(file.get_object())
 
     return _resealed(scene, **{"evidence.xml": evidence, "proof.pdf": updated(scene.pack.members["proof.pdf"], change)})
 
