@@ -10,8 +10,14 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from asn1crypto import cms, core, x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.x509 import (
+    Certificate,
+    DuplicateExtension,
+    InvalidVersion,
+    UnsupportedGeneralNameType,
+    load_der_x509_certificate,
+)
 
-from signing.certificates import parsed
 from signing.verifying.report import Says
 
 CONSTRUCTED, INDEFINITE = 0x20, 0x80
@@ -122,10 +128,32 @@ def _same_but_for_bytes(one: x509.Certificate, other: x509.Certificate) -> bool:
 
 def _issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     try:
-        parsed(certificate.dump()).verify_directly_issued_by(parsed(issuer.dump()))
-    except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError):
+        _read(certificate).verify_directly_issued_by(_read(issuer))
+    except _NOT_ISSUED:
         return False
     return True
+
+
+def _read(certificate: x509.Certificate) -> Certificate:
+    """By a second reader, names and extensions at once: it too must find that they keep to RFC 5280."""
+    read = load_der_x509_certificate(certificate.dump())
+    _ = read.subject, read.issuer, read.extensions
+    return read
+
+
+_NOT_ISSUED = (
+    InvalidSignature,
+    UnsupportedAlgorithm,
+    ValueError,
+    TypeError,
+    DuplicateExtension,
+    InvalidVersion,
+    UnsupportedGeneralNameType,
+    Warning,
+)
+"""A signature that does not fit, or a certificate that does not keep to the rules. Of lesser faults the library warns,
+and raises only where warnings are errors.
+"""
 
 
 def _encoding(container: bytes) -> Iterator[Says]:
