@@ -38,7 +38,7 @@ def court_and_pack() -> tuple[bytes, bytes, packs.Pack, bytes]:
     honest = packs.honest(court, authority)
     pack = replace(honest, members=national.sealed_twice(honest, national.ours()))
     LOGS.append(pack.log)
-    return court.root_pem, authority.root_pem, pack, pack.sealed(court)
+    return court.chain_pem, authority.root_pem, pack, pack.sealed(court)
 
 
 @pytest.fixture

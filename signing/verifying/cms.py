@@ -114,10 +114,18 @@ def changed_certificates(
     """Those of the certificates that are not as their issuers signed them."""
     issuers = [*held, *anchors]
     for one in held:
-        named = [issuer for issuer in issuers if issuer.subject == one.issuer]
+        named = [issuer for issuer in issuers if _names(one, issuer)]
         altered = any(_same_but_for_bytes(one, other) for other in issuers)
         if altered or (named and not any(_issued(one, issuer) for issuer in named)):
             yield one
+
+
+def _names(one: x509.Certificate, issuer: x509.Certificate) -> bool:
+    """By name and, where both tell it, by key (RFC 5280 §4.2.1.1): an issuer keeps its name when it changes its key,
+    and what the former key signed is no forgery.
+    """
+    told = (one.authority_key_identifier, issuer.key_identifier)
+    return bool(issuer.subject == one.issuer and (None in told or told[0] == told[1]))
 
 
 def _same_but_for_bytes(one: x509.Certificate, other: x509.Certificate) -> bool:

@@ -95,3 +95,12 @@ def test_what_failed_is_told_with_its_part(pack: packs.Pack, court: Sealer, auth
     verdict = verify([("p", spoilt)], trust=[court.root_pem, authority.root_pem], at=LATER)
     failed: tuple[Says, ...] = summary(verdict)[Result.FAILED]
     assert any("receipts/1.bin" in one.zh and "receipts/1.bin" in one.en for one in failed)
+
+
+def test_an_issuer_that_changed_its_key_is_no_forger(court: Sealer, authority: Clock) -> None:
+    """The authority's new root has the old name. What the old one stamped is not proven by it, and is not forged."""
+    successor = pki.clock()
+    assert successor.keys.root.subject == authority.keys.root.subject
+    verdict = verify([("x", sealing.stamped(court, authority))], trust=[court.root_pem, successor.root_pem], at=LATER)
+    found = said(verdict, Number.TIME)
+    assert (verdict.exit, found[Result.PASSED], len(found[Result.NOT_CHECKED])) == (VALID, [], 1)
