@@ -29,7 +29,7 @@ from pyhanko.sign.validation.pdf_embedded import (
 )
 from pyhanko.sign.validation.status import PdfSignatureStatus, SignatureCoverageLevel, TimestampSignatureStatus
 
-from signing.verifying import cms, later
+from signing.verifying import active, cms, later
 from signing.verifying.algorithms import weakness
 from signing.verifying.renewal import tell_too_late
 from signing.verifying.report import Notes, Number, Says
@@ -67,6 +67,8 @@ def check(notes: Notes, content: bytes, trust: Trust) -> Sequence[Seal]:
         if reader is not None:
             with notes.guarded(Number.BYTES):
                 _appended(notes, content, reader)
+                for caution in active.told(content):
+                    notes.not_checked(Number.BYTES, caution.zh, caution.en)
             return _checked(notes, content, reader, _with_store(notes, reader, trust))
     return ()
 

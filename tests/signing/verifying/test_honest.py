@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 import pytest
@@ -13,7 +13,7 @@ import pytest
 from signing.pack import LedgerEvent, LedgerPart, PackContent, RawMessage, Stamp, sealed_pack
 from signing.pool import SealPool
 from signing.verify import CANNOT_TELL, INVALID, VALID, NoCertificate, Number, Result, Verdict, verify
-from tests.signing import hand_made, naive
+from tests.signing import documents, hand_made, naive
 from tests.signing.verifying import packs, sealing
 from tests.signing.verifying.pki import AT, LATER, Clock, Sealer
 
@@ -168,3 +168,21 @@ async def test_the_pool_judges_the_same(court: Sealer) -> None:
             judged(content, [court.root_pem])
     finally:
         pool.close()
+
+
+@pytest.mark.parametrize(
+    ("make", "word"),
+    [
+        (documents._script_in_names, "scripts"),
+        (documents._script_in_form_field, "scripts"),
+        (documents._script_in_xfa, "XFA"),
+    ],
+)
+def test_what_can_show_another_thing_tomorrow_is_told(make: Callable[[], bytes], word: str, court: Sealer) -> None:
+    """Whoever seals a script seals what it will show on any day."""
+    verdict = judged(sealing.foreign(court, make(), "A"), [court.root_pem])
+    assert verdict.exit == VALID
+    cautions = [one.says.en for one in verdict.steps if one.result is Result.NOT_CHECKED and word in one.says.en]
+    assert cautions
+    plain = judged(sealing.basic(court), [court.root_pem])
+    assert not any(one.number is Number.BYTES and one.result is Result.NOT_CHECKED for one in plain.steps)
