@@ -364,10 +364,16 @@ def _appended(notes: Notes, content: bytes, reader: PdfFileReader) -> None:
 
 
 def attachment(content: bytes, name: str) -> bytes | None:
-    """The bytes of the file embedded under that name (ISO 32000-2 §7.11.4), or None."""
-    reader = PdfFileReader(io.BytesIO(content), strict=False)
-    names = reader.root["/Names"]["/EmbeddedFiles"]
-    return next((found for at, found in _leaves(names) if at == name), None)
+    """The bytes of the file embedded under that name (ISO 32000-2 §7.11.4), or None. Raises ValueError for two of that
+    name, of which readers would show one or the other.
+    """
+    root = PdfFileReader(io.BytesIO(content), strict=False).root
+    if "/Names" not in root or "/EmbeddedFiles" not in root["/Names"]:
+        return None
+    found = [one for at, one in _leaves(root["/Names"]["/EmbeddedFiles"]) if at == name]
+    if len(found) > 1:
+        raise ValueError("two attachments of one name")
+    return found[0] if found else None
 
 
 def _leaves(node: generic.DictionaryObject, depth: int = 0) -> Iterator[tuple[str, bytes]]:
