@@ -105,7 +105,8 @@ def _verify(given: argparse.Namespace) -> int:
     from delivery import clock, verification
 
     at = clock.SystemClock()
-    return verification.run(given.files, given.trust, given.checkpoint, at, as_json=given.json)
+    believed = verification.Believed(given.trust, given.trust_time, given.checkpoint)
+    return verification.run(given.files, believed, at, as_json=given.json)
 
 
 def _migrate(given: argparse.Namespace) -> int:
@@ -338,11 +339,15 @@ def _add_verify(commands: Commands) -> None:
         "believed: give the certificates that you trust. Exit status 0 valid, 1 invalid, 2 cannot tell (no trust was "
         "given, or a file cannot be read).",
         "  songda verify proof.pdf --trust songda-data/demo/seal.pem\n"
-        "  songda verify pack.asice --trust seal.pem --trust authority.pem --checkpoint checkpoint.txt",
+        "  songda verify pack.asice --trust seal.pem --trust-time authority.pem --checkpoint checkpoint.txt",
     )
     command.add_argument("files", type=Path, nargs="+", metavar="FILE", help="a PDF or a proof pack (.asice)")
     trust = "a certificate you believe: of the court's seal, of a timestamp authority; may be repeated"
     command.add_argument("--trust", type=Path, action="append", default=[], metavar="CERT.pem", help=trust)
+    alone = (
+        "a certificate you believe for timestamps alone: that of an authority which issues to others too; repeatable"
+    )
+    command.add_argument("--trust-time", type=Path, action="append", default=[], metavar="CERT.pem", help=alone)
     held = "a checkpoint of the ledger that you got elsewhere, to compare with the pack's"
     command.add_argument("--checkpoint", type=Path, metavar="FILE", help=held)
     command.add_argument("--json", action="store_true", help="one JSON object: verdict and steps")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from delivery.core.ports import Clock
@@ -13,6 +14,7 @@ from signing.verify import (
     INVALID,
     VALID,
     NoCertificate,
+    NoCheckpoint,
     Number,
     Result,
     Told,
@@ -34,25 +36,39 @@ TITLES = {
 }
 
 CONCLUSIONS = {
-    VALID: "有效：以上各步均未发现问题，签章可追溯到您指定的信任证书。\n"
-    "VALID: nothing failed, and the seal chains to a certificate that you trust.",
+    VALID: "有效：没有任何一步不通过，每个文件都有可追溯到您指定的信任证书的签章。\n"
+    "请看清上面列出的签章人是否您所认的法院；“未能核验”各项并未得到证明；送达在法律上是否成立，由法院认定。\n"
+    "VALID: nothing failed, and each file has a seal that chains to a certificate that you trust.\n"
+    "See above whether its sealer is the court that you mean. What was not checked is not proven. Whether service was "
+    "good in law is for a court to say.",
     INVALID: "无效：至少一步不通过，见上。\nINVALID: at least one step failed; see above.",
-    CANNOT_TELL: "无法判断：内容前后一致，但您没有指定可信任的证书（--trust），无从得知由谁签章。\n"
-    "CANNOT TELL: the file agrees with itself, but no certificate to trust was given (--trust), so who sealed it is "
-    "unknown.",
+    CANNOT_TELL: "无法判断：没有发现改动，但您没有指定可信任的签章证书（--trust），无从得知由谁签章。\n"
+    "任何人都能做出内容前后一致的文件，因此以上各项什么也没有证明。\n"
+    "CANNOT TELL: no change was found, but no certificate to trust was given (--trust), so who sealed it is unknown.\n"
+    "Anybody can make a file that agrees with itself: nothing above is proven.",
 }
 
 
-def run(files: Sequence[Path], trust: Sequence[Path], checkpoint: Path | None, clock: Clock, *, as_json: bool) -> int:
+@dataclass(frozen=True)
+class Believed:
+    """What the caller brings: certificates, such as are for timestamps alone, a checkpoint of the log."""
+
+    trust: Sequence[Path] = ()
+    trust_time: Sequence[Path] = ()
+    checkpoint: Path | None = None
+
+
+def run(files: Sequence[Path], believed: Believed, clock: Clock, *, as_json: bool) -> int:
     """Prints the steps. The exit status: 0 valid, 1 invalid, 2 cannot tell (also: a file cannot be read)."""
     try:
         verdict = verify(
             [(str(file), _read(file)) for file in files],
-            trust=[_read(file) for file in trust],
-            checkpoint=_read(checkpoint) if checkpoint else None,
+            trust=[_read(file) for file in believed.trust],
+            trust_time=[_read(file) for file in believed.trust_time],
+            checkpoint=_read(believed.checkpoint) if believed.checkpoint else None,
             at=clock.now(),
         )
-    except (OSError, NoCertificate) as error:
+    except (OSError, NoCertificate, NoCheckpoint) as error:
         print(f"songda verify: {error}", file=sys.stderr)
         return CANNOT_TELL
     print(_as_json(verdict) if as_json else "\n".join(told(verdict)))

@@ -368,7 +368,8 @@ def _app(
     )
 
     async def verified(files: verify_page.Files) -> Verdict:
-        return await bench.seals.verify(files, trust=_own_trust(settings), at=bench.clock.now())
+        seals, times = _own_trust(settings)
+        return await bench.seals.verify(files, trust=seals, trust_time=times, at=bench.clock.now())
 
     return make_app(
         Site(
@@ -388,11 +389,11 @@ def _app(
     )
 
 
-def _own_trust(settings: Settings) -> list[bytes]:
-    """What the page of verification believes: the seals of this installation and its authorities of time."""
-    files = [*sorted(settings.data.glob("seal*.pem")), *sorted(settings.data.glob("timestamps.pem"))]
+def _own_trust(settings: Settings) -> tuple[list[bytes], list[bytes]]:
+    """What the page of verification believes: the seals of this installation, and for time alone its authorities."""
     named = [settings.path.parent / row.trust for row in settings.timestamps if row.trust]
-    return [file.read_bytes() for file in (*files, *named)]
+    times = [*sorted(settings.data.glob("timestamps.pem")), *named]
+    return [file.read_bytes() for file in sorted(settings.data.glob("seal*.pem"))], [one.read_bytes() for one in times]
 
 
 def _conductor(

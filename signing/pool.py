@@ -180,9 +180,16 @@ class SealPool:
         except SignerLost:
             return inspection.unreadable(content)
 
-    async def verify(self, files: Sequence[tuple[str, bytes]], *, trust: Sequence[bytes], at: datetime) -> Verdict:
+    async def verify(
+        self,
+        files: Sequence[tuple[str, bytes]],
+        *,
+        trust: Sequence[bytes],
+        trust_time: Sequence[bytes] = (),
+        at: datetime,
+    ) -> Verdict:
         """`signing.verify.verify` within the pool's limits of time and memory."""
-        return await self._run(verify, files, trust=trust, at=at)
+        return await self._run(verify, files, trust=trust, trust_time=trust_time, at=at)
 
     def close(self) -> None:
         """Stop taking work and let the processes end; work that has begun is finished first."""

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from signing.verifying import pack, pdf
+from signing.verifying.log import Held, NoCheckpoint, read_trusted
 from signing.verifying.report import (
     CANNOT_TELL,
     INVALID,
@@ -32,6 +33,7 @@ __all__ = [
     "INVALID",
     "VALID",
     "NoCertificate",
+    "NoCheckpoint",
     "Number",
     "Result",
     "Says",
@@ -48,18 +50,20 @@ def verify(
     files: Sequence[tuple[str, bytes]],
     *,
     trust: Sequence[bytes] = (),
+    trust_time: Sequence[bytes] = (),
     checkpoint: bytes | None = None,
     at: datetime,
 ) -> Verdict:
     """Every step for every file (name for the report, content).
 
-    `trust`: PEM or DER files of certificates that the caller believes; `checkpoint`: a checkpoint of the log that the
-    caller got elsewhere; `at`: the instant to judge for, aware. Raises NoCertificate for a trust file without any, and
-    RuntimeError in a running event loop.
+    `trust`: PEM or DER files of certificates that the caller believes; `trust_time`: such as he believes for timestamps
+    alone; `checkpoint`: a checkpoint of the log that he got elsewhere; `at`: the instant to judge for, aware. Raises
+    NoCertificate for a trust file without any, NoCheckpoint, and RuntimeError in a running event loop.
     """
     _apart_from_loops()
-    believed = trusting(trust, at)
-    taken = [_one(name, content, believed, checkpoint) for name, content in files]
+    believed = trusting(trust, at, trust_time)
+    held = None if checkpoint is None else read_trusted(checkpoint)
+    taken = [_one(name, content, believed, held) for name, content in files]
     trusted = bool(taken) and all(somebody_trusted(steps) for steps in taken)
     return Verdict(tuple(step for steps in taken for step in steps), trusted)
 
@@ -73,7 +77,7 @@ def _apart_from_loops() -> None:
     raise RuntimeError("verify blocks: call it in a thread or a process of its own")
 
 
-def _one(name: str, content: bytes, trust: Trust, checkpoint: bytes | None) -> list[Step]:
+def _one(name: str, content: bytes, trust: Trust, checkpoint: Held | None) -> list[Step]:
     notes = Notes(name)
     if content[:2] == b"PK" or b"mimetype" in content[:64]:
         pack.check(notes, content, trust, checkpoint)

@@ -11,6 +11,7 @@ import binascii
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -45,15 +46,27 @@ def read_checkpoint(note: bytes) -> Checkpoint:
     return Checkpoint(lines[0], int(lines[1]), root, f"{text}\n".encode(), _signatures(signed))
 
 
-def read_trusted(content: bytes) -> tuple[Checkpoint, tuple[bytes, ...]]:
+Held: TypeAlias = tuple[Checkpoint, tuple[bytes, ...]]
+"""A checkpoint that the caller got elsewhere, and the proof that one log is the beginning of the other."""
+
+
+class NoCheckpoint(ValueError):
+    """What the caller gave as checkpoint is none: no fault of the file that is looked at."""
+
+
+def read_trusted(content: bytes) -> Held:
     """A checkpoint that a caller holds, and the consistency proof that may follow it: a line PROOF_FOLLOWS behind the
-    note, then one base64 hash a line (RFC 9162 §2.1.4.1) between the smaller and the larger log. Raises ValueError.
+    note, then one base64 hash a line (RFC 9162 §2.1.4.1) between the smaller and the larger log. Raises NoCheckpoint.
     """
     note, _, proof = content.partition(f"\n{PROOF_FOLLOWS}\n".encode())
-    hashes = tuple(_unbase64(line) for line in proof.decode("ascii").split())
+    try:
+        held = read_checkpoint(note)
+        hashes = tuple(_unbase64(line) for line in proof.decode("ascii").split())
+    except ValueError as error:
+        raise NoCheckpoint(f"no checkpoint of a log can be read there: {error}") from error
     if len(hashes) > MOST_LINES or any(len(one) != 32 for one in hashes):
-        raise ValueError("a consistency proof is a few hashes")
-    return read_checkpoint(note), hashes
+        raise NoCheckpoint("a consistency proof is a few hashes")
+    return held, hashes
 
 
 def _signatures(lines: str) -> dict[tuple[str, bytes], bytes]:
@@ -83,6 +96,19 @@ def _unbase64(text: str) -> bytes:
 
 def signed_by(checkpoint: Checkpoint, vkey: str) -> bool:
     """Whether the log's key (`name+hex+base64`, Ed25519) signed it. Raises ValueError for a key that is none."""
+    name, derived, key = read_key(vkey)
+    signature = checkpoint.signatures.get((name, derived))
+    if signature is None or name != checkpoint.origin:
+        return False
+    try:
+        Ed25519PublicKey.from_public_bytes(key).verify(signature, checkpoint.text)
+    except InvalidSignature:
+        return False
+    return True
+
+
+def read_key(vkey: str) -> tuple[str, bytes, bytes]:
+    """Name, identity and public key of a line `name+hex+base64`. Raises ValueError."""
     name, _, rest = vkey.strip().partition("+")
     identity, _, encoded = rest.partition("+")
     key = _unbase64(encoded)
@@ -91,14 +117,7 @@ def signed_by(checkpoint: Checkpoint, vkey: str) -> bool:
     derived = hashlib.sha256(f"{name}\n".encode() + key).digest()[:4]
     if derived.hex() != identity:
         raise ValueError("the identity of the log's key is not that of its bytes")
-    signature = checkpoint.signatures.get((name, derived))
-    if signature is None or name != checkpoint.origin:
-        return False
-    try:
-        Ed25519PublicKey.from_public_bytes(key[1:]).verify(signature, checkpoint.text)
-    except InvalidSignature:
-        return False
-    return True
+    return name, derived, key[1:]
 
 
 def leaf(salt: bytes, entry: bytes) -> bytes:

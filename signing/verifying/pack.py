@@ -6,17 +6,16 @@ that the index names, the events those that the log holds, and the seal over all
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from asn1crypto import crl, ocsp, x509
 from lxml import etree
 
-from signing.verifying import container, log, national, pdf, renewal, xades
+from signing.verifying import agreement, container, log, national, pdf, renewal, xades
 from signing.verifying.report import Notes, Number, Says
 from signing.verifying.stamps import judged
 from signing.verifying.trust import Trust
@@ -24,7 +23,6 @@ from signing.verifying.trust import Trust
 SEAL = "META-INF/signatures0.xml"
 MANIFEST = "META-INF/manifest.xml"
 MANIFEST_NAMES = "urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"
-EVIDENCE = "urn:songda:evidence:1"
 OUTCOMES = {
     "served": "已送达",
     "presumed": "推定送达",
@@ -35,7 +33,6 @@ OUTCOMES = {
     "forbidden": "不得以此方式送达",
 }
 MOST_EVENTS = 100_000
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 REQUIRED = (MANIFEST, SEAL, "proof.pdf", "evidence.xml", "explanation.json", "receipts/index.json")
 LOGGED = ("ledger/checkpoint", "ledger/key", "ledger/events.json")
 
@@ -50,7 +47,7 @@ class Event:
     row: Mapping[str, Any]
 
 
-def check(notes: Notes, content: bytes, trust: Trust, checkpoint: bytes | None) -> None:
+def check(notes: Notes, content: bytes, trust: Trust, checkpoint: log.Held | None) -> None:
     """All steps for one pack."""
     try:
         members = container.members(content)
@@ -70,7 +67,7 @@ def check(notes: Notes, content: bytes, trust: Trust, checkpoint: bytes | None) 
         _opened(notes, members, trust, checkpoint)
 
 
-def _opened(notes: Notes, members: Mapping[str, bytes], trust: Trust, checkpoint: bytes | None) -> None:
+def _opened(notes: Notes, members: Mapping[str, bytes], trust: Trust, checkpoint: log.Held | None) -> None:
     covered = {name: one for name, one in members.items() if name != "mimetype" and not name.startswith("META-INF/")}
     inside = notes.of(f"{notes.part} · {SEAL}")
     seal = xades.over_members(inside, members[SEAL], covered, trust)
@@ -80,9 +77,8 @@ def _opened(notes: Notes, members: Mapping[str, bytes], trust: Trust, checkpoint
     for name in sorted(name for name in members if name == "proof.pdf" or name.startswith("documents/")):
         pdf.check(notes.of(f"{notes.part} · {name}"), members[name], trust)
     _evidence(notes.of(f"{notes.part} · evidence.xml"), members, trust)
-    _receipts(notes.of(f"{notes.part} · receipts"), members)
     events = _events(notes.of(f"{notes.part} · ledger/events.json"), members)
-    _documents(notes, members, events)
+    agreement.check(notes, members, [one.row for one in events])
     _checkpoint(notes.of(f"{notes.part} · ledger/checkpoint"), members, events, checkpoint)
     _stamps(notes, members, trust, events)
     national.check(notes, members, trust)
@@ -145,60 +141,23 @@ def _evidence(notes: Notes, members: Mapping[str, bytes], trust: Trust) -> None:
         )
         if seal is not None and seal.trusted:
             for told in _told(content):
-                notes.passed(Number.CONTENTS, told.zh, told.en)
+                notes.passed(Number.CONTENTS, told.zh, told.en)  # proven is that the sealer says so
 
 
 def _told(evidence: bytes) -> Iterator[Says]:
     """What the sealed evidence says of each document: its words, believed as far as its sealer is."""
     root = xades.read(evidence)
     titles = {
-        one.get("id"): one.findtext(f"{{{EVIDENCE}}}Title") for one in root.iterfind(f".//{{{EVIDENCE}}}Document")
+        one.get("id"): one.findtext(f"{{{agreement.EVIDENCE}}}Title")
+        for one in root.iterfind(f".//{{{agreement.EVIDENCE}}}Document")
     }
-    for one in root.iterfind(f".//{{{EVIDENCE}}}Effect"):
+    for one in root.iterfind(f".//{{{agreement.EVIDENCE}}}Effect"):
         name, outcome = titles.get(one.get("document"), one.get("document")), one.get("outcome", "")
         day = one.get("effectiveDate") or "—"
-        grounds = ", ".join(ground.text or "" for ground in one.iterfind(f"{{{EVIDENCE}}}Ground"))
+        grounds = ", ".join(ground.text or "" for ground in one.iterfind(f"{{{agreement.EVIDENCE}}}Ground"))
         yield Says(
-            f"签章人称：《{name}》{OUTCOMES.get(outcome, outcome)}，日期 {day}，依据 {grounds}",
-            f"the sealer says of “{name}”: {outcome}, on {day}, by {grounds}",
-        )
-
-
-def _receipts(notes: Notes, members: Mapping[str, bytes]) -> None:
-    with notes.guarded(Number.CONTENTS):
-        index = json.loads(members["receipts/index.json"])
-        named = {f"receipts/{one['file']}" if "/" not in one["file"] else one["file"]: one["sha256"] for one in index}
-        there = {
-            name: hashlib.sha256(content).hexdigest()
-            for name, content in members.items()
-            if name.startswith("receipts/") and name != "receipts/index.json"
-        }
-        notes.judged(
-            Number.CONTENTS,
-            named == there,
-            Says(f"{len(there)} 份原始回执与目录一致", f"{len(there)} raw receipts agree with their index"),
-            Says("原始回执与目录不一致", "the raw receipts do not agree with their index"),
-        )
-
-
-def _documents(notes: Notes, members: Mapping[str, bytes], events: tuple[Event, ...]) -> None:
-    """What was sealed is what is here: the digests in the recorded event, of the very bytes in the pack."""
-    there = {
-        name.removeprefix("documents/").removesuffix(".pdf"): hashlib.sha256(content).hexdigest()
-        for name, content in members.items()
-        if name.startswith("documents/")
-    }
-    with notes.of(f"{notes.part} · documents").guarded(Number.CONTENTS):
-        sealed = [
-            json.loads(event.row["data"])["sealed"] for event in events if event.row["kind"] == "documents_sealed"
-        ]
-        if not sealed:
-            return
-        notes.of(f"{notes.part} · documents").judged(
-            Number.CONTENTS,
-            dict(sealed[-1]) == there,
-            Says("文书即日志所记载的签章文书", "the documents are those whose sealing the ledger records"),
-            Says("文书不是日志所记载的签章文书", "the documents are not those whose sealing the ledger records"),
+            f"签章人声明（对错不在核验之列）：《{name}》{OUTCOMES.get(outcome, outcome)}，日期 {day}，依据 {grounds}",
+            f"the sealer states (whether rightly is not checked here) of “{name}”: {outcome}, on {day}, by {grounds}",
         )
 
 
@@ -216,7 +175,10 @@ def _events(notes: Notes, members: Mapping[str, bytes]) -> tuple[Event, ...]:
         notes.judged(
             Number.LEDGER,
             not wrong,
-            Says(f"{len(events)} 条事件均在日志中", f"all {len(events)} events are in the ledger"),
+            Says(
+                f"{len(events)} 条事件均在所附检查点的日志中",
+                f"all {len(events)} events are in the log of that checkpoint",
+            ),
             Says(f"这些事件不在日志中：{wrong}", f"not in the ledger: events {wrong}"),
         )
         gaps = list(_gaps(events))
@@ -256,17 +218,23 @@ def _gaps(events: tuple[Event, ...]) -> Iterator[Says]:
         yield Says("事件的记录时间倒退", "the times at which events were recorded run backwards")
 
 
-def _checkpoint(notes: Notes, members: Mapping[str, bytes], events: tuple[Event, ...], trusted: bytes | None) -> None:
+def _checkpoint(
+    notes: Notes, members: Mapping[str, bytes], events: tuple[Event, ...], trusted: log.Held | None
+) -> None:
     if not events:
         return
     with notes.guarded(Number.CHECKPOINT):
-        mine = log.read_checkpoint(members["ledger/checkpoint"])
-        notes.judged(
+        mine, vkey = log.read_checkpoint(members["ledger/checkpoint"]), members["ledger/key"].decode("utf-8")
+        if not log.signed_by(mine, vkey):
+            notes.failed(Number.CHECKPOINT, "不是由所附的日志密钥签署", "not signed by the log's key in the pack")
+            return
+        notes.agrees(
             Number.CHECKPOINT,
-            log.signed_by(mine, members["ledger/key"].decode("utf-8")),
-            Says(f"由日志密钥签署，规模 {mine.size}", f"signed by the log's key, at {mine.size} entries"),
-            Says("不是由日志密钥签署", "not signed by the log's key"),
+            f"由所附的日志密钥签署，规模 {mine.size}；密钥出自包内，不足为凭，须与法院公布的核对：{vkey.strip()}",
+            f"signed by the log's key in the pack, at {mine.size} entries; that key proves nothing by itself, compare "
+            f"it with what the court publishes: {vkey.strip()}",
         )
+        _others(notes, mine, vkey)
         if trusted is None:
             notes.not_checked(
                 Number.CHECKPOINT,
@@ -274,35 +242,44 @@ def _checkpoint(notes: Notes, members: Mapping[str, bytes], events: tuple[Event,
                 "you gave no checkpoint of your own: whether others see the same log cannot be told",
             )
         else:
-            _same_log(notes, mine, *log.read_trusted(trusted))
+            _same_log(notes, mine, *trusted, vkey)
 
 
-def _same_log(notes: Notes, mine: log.Checkpoint, theirs: log.Checkpoint, proof: tuple[bytes, ...]) -> None:
+def _others(notes: Notes, mine: log.Checkpoint, vkey: str) -> None:
+    """Whoever else signed the note. Nobody counts here: their keys are not known."""
+    if names := sorted(name for name, identity in mine.signatures if (name, identity) != log.read_key(vkey)[:2]):
+        notes.not_checked(
+            Number.CHECKPOINT,
+            f"另有自称为 {'、'.join(names)} 的签署，未核验",
+            f"further signatures, which call themselves {', '.join(names)}, were not checked",
+        )
+
+
+def _same_log(notes: Notes, mine: log.Checkpoint, theirs: log.Checkpoint, proof: tuple[bytes, ...], vkey: str) -> None:
     older, newer = sorted((mine, theirs), key=lambda one: one.size)
     if mine.origin != theirs.origin:
         notes.failed(Number.CHECKPOINT, "与您的检查点不属于同一日志", "your checkpoint is of another log")
-    elif proof:
+    elif proof or mine.size == theirs.size:
         notes.judged(
             Number.CHECKPOINT,
             log.consistent(older, newer, proof),
             Says("与您持有的检查点属于同一份日志", "of one log with the checkpoint that you hold"),
             Says(
                 "与您持有的检查点不是同一份日志：日志被分叉",
-                "not of one log with your checkpoint: it was forked",
+                "not of one log with the checkpoint that you hold: the log was forked",
             ),
         )
-    elif mine.size != theirs.size:
+    elif log.read_key(vkey)[:2] not in theirs.signatures:
+        notes.failed(
+            Number.CHECKPOINT,
+            "您的检查点由另一把密钥签署：名称相同，日志不同",
+            "another key signed your checkpoint: a log of the same name, and not this one",
+        )
+    else:
         notes.not_checked(
             Number.CHECKPOINT,
             f"您的检查点规模为 {theirs.size}，证据包为 {mine.size}：须用日志的公开数据核对（见 docs/verifying.md）",
             f"your checkpoint is at {theirs.size}, the pack's at {mine.size}: docs/verifying.md tells how to compare",
-        )
-    else:
-        notes.judged(
-            Number.CHECKPOINT,
-            mine.root == theirs.root,
-            Says("与您持有的检查点一致", "the same as the checkpoint that you hold"),
-            Says("与您持有的检查点不同：日志被分叉", "not the checkpoint that you hold: the log was forked"),
         )
 
 
@@ -310,18 +287,21 @@ def _same_log(notes: Notes, mine: log.Checkpoint, theirs: log.Checkpoint, proof:
 
 
 def _stamps(notes: Notes, members: Mapping[str, bytes], trust: Trust, events: tuple[Event, ...]) -> None:
-    if "timestamps/index.json" not in members:
-        return
-    with notes.of(f"{notes.part} · timestamps/index.json").guarded(Number.TIME):
-        for one in json.loads(members["timestamps/index.json"]):
+    index, named = "timestamps/index.json", set()
+    with notes.of(f"{notes.part} · {index}").guarded(Number.TIME):
+        for one in json.loads(members.get(index, b"[]")):
             mine = notes.of(f"{notes.part} · {one['file']}")
+            named.add(one["file"])
             with mine.guarded(Number.TIME):
-                covered = members[one["over"]]
-                stamp = judged(members[one["file"]], covered, trust)
-                stamp.tell(mine, _latest(events) if one["over"] == "ledger/checkpoint" else None)
+                stamp = judged(members[one["file"]], members[one["over"]], trust)
+                over = Says(one["over"], one["over"])
+                stamp.tell(mine, _latest(events) if one["over"] == "ledger/checkpoint" else None, over)
+    for name in sorted(name for name in members if name.startswith("timestamps/") and name not in {*named, index}):
+        says = ("目录没有说明此时间戳所盖的内容", "no index says over what this timestamp is")
+        notes.of(f"{notes.part} · {name}").failed(Number.TIME, *says)
 
 
 def _latest(events: tuple[Event, ...]) -> datetime | None:
     """The last event that the checkpoint covers: no honest timestamp on it is older."""
     micros = max((int(one.row["recorded_at"]) for one in events), default=None)
-    return None if micros is None else EPOCH + timedelta(microseconds=micros)
+    return None if micros is None else agreement.EPOCH + timedelta(microseconds=micros)

@@ -14,12 +14,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from asn1crypto import cms as asn1
 from asn1crypto import crl, ocsp
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.diff_analysis import ModificationLevel
 from pyhanko.sign.validation.dss import DocumentSecurityStore
 from pyhanko.sign.validation.errors import NoDSSFoundError
+from pyhanko.sign.validation.generic_cms import extract_tst_data_iter
 from pyhanko.sign.validation.pdf_embedded import (
     EmbeddedPdfSignature,
     async_validate_pdf_signature,
@@ -27,12 +29,12 @@ from pyhanko.sign.validation.pdf_embedded import (
 )
 from pyhanko.sign.validation.status import PdfSignatureStatus, SignatureCoverageLevel, TimestampSignatureStatus
 
-from signing.verifying import cms
+from signing.verifying import cms, later
 from signing.verifying.algorithms import weakness
 from signing.verifying.renewal import tell_too_late
 from signing.verifying.report import Notes, Number, Says
 from signing.verifying.stamps import Stamp, of_status
-from signing.verifying.trust import Trust, called, for_time_only, revoked
+from signing.verifying.trust import NOT_FOR_SEALS, Trust, called, for_other_uses, revoked
 
 LARGEST = 256 * 1024 * 1024
 """Bytes of a PDF that is looked at."""
@@ -125,18 +127,18 @@ def _seal(
     # A document timestamp proves nothing about a seal that was added after it.
     stamps = [at for revision, at in document_stamps if revision > embedded.signed_revision]
     trust = replace(trust, at=min(stamps, default=trust.at))
-    status = asyncio.run(async_validate_pdf_signature(embedded, trust.context(), trust.context()))
-    proven = _proven(status.timestamp_validity, stamps, trust)
+    status = asyncio.run(async_validate_pdf_signature(embedded, trust.context(), trust.for_time.context()))
+    proven = _proven(embedded, status.timestamp_validity, stamps, trust)
     if proven is not None and proven < trust.at:
         # The certificate had to be good when the seal was made, and that time is proven.
-        status = asyncio.run(async_validate_pdf_signature(embedded, trust.context(proven), trust.context()))
+        status = asyncio.run(async_validate_pdf_signature(embedded, trust.context(proven), trust.for_time.context()))
     unchanged = _bytes(notes, content, embedded, status)
     _signature(notes, embedded, status, trust, proven)
     moment = proven or trust.at
     trusted = _trusted(notes, status, moment)
     if trusted:
         trusted = not revoked(notes, status.signing_cert, trust, moment)
-    _time(notes, status, stamps, trust)
+    _time(notes, embedded, status, stamps, trust)
     return Seal(status, trusted, unchanged, proven)
 
 
@@ -201,7 +203,7 @@ def _signature(
     notes: Notes, embedded: EmbeddedPdfSignature, status: PdfSignatureStatus, trust: Trust, proven: datetime | None
 ) -> None:
     container = _der_value(embedded.pkcs7_content) or b""
-    wrong = list(cms.faults(container, trust.anchors))
+    wrong = list(cms.faults(container, trust.for_time.anchors))
     for fault in wrong:
         notes.failed(Number.SIGNATURE, fault.zh, fault.en)
     if not status.valid:
@@ -221,8 +223,8 @@ def _signature(
 
 def _trusted(notes: Notes, status: PdfSignatureStatus, moment: datetime) -> bool:
     who = called(status.signing_cert)
-    if for_time_only(status.signing_cert):
-        notes.failed(Number.TRUST, "时间戳机构的证书不得用于签章", "an authority of time may not seal documents")
+    if for_other_uses(status.signing_cert):
+        notes.failed(Number.TRUST, *NOT_FOR_SEALS)
         return False
     if status.trusted:
         notes.passed(
@@ -240,13 +242,25 @@ def _trusted(notes: Notes, status: PdfSignatureStatus, moment: datetime) -> bool
     return False
 
 
-def _proven(stamp: TimestampSignatureStatus | None, stamps: Sequence[datetime], trust: Trust) -> datetime | None:
-    judged = of_status(stamp, trust) if stamp is not None else None
+def _proven(
+    embedded: EmbeddedPdfSignature, stamp: TimestampSignatureStatus | None, stamps: Sequence[datetime], trust: Trust
+) -> datetime | None:
+    judged = of_status(stamp, _tokens(embedded), trust) if stamp is not None else None
     own = [judged.at] if judged is not None and judged.good and judged.trusted else []
     return min([*own, *stamps], default=None)
 
 
-def _time(notes: Notes, status: PdfSignatureStatus, stamps: Sequence[datetime], trust: Trust) -> None:
+def _tokens(embedded: EmbeddedPdfSignature) -> list[asn1.SignedData]:
+    return [*extract_tst_data_iter(embedded.signer_info, signed=False)]
+
+
+def _time(
+    notes: Notes,
+    embedded: EmbeddedPdfSignature,
+    status: PdfSignatureStatus,
+    stamps: Sequence[datetime],
+    trust: Trust,
+) -> None:
     stamp, claimed = status.timestamp_validity, status.signer_reported_dt
     if stamp is None and not stamps:
         said = f"{claimed:%Y-%m-%d %H:%M:%S %z}" if claimed else "—"
@@ -256,7 +270,7 @@ def _time(notes: Notes, status: PdfSignatureStatus, stamps: Sequence[datetime], 
             f"no timestamp; the sealer's own clock said {said}",
         )
     elif stamp is not None:
-        of_status(stamp, trust).tell(notes, claimed)
+        of_status(stamp, _tokens(embedded), trust).tell(notes, claimed)
 
 
 def _document_stamps(notes: Notes, content: bytes, reader: PdfFileReader, trust: Trust) -> list[tuple[int, datetime]]:
@@ -267,18 +281,28 @@ def _document_stamps(notes: Notes, content: bytes, reader: PdfFileReader, trust:
     for number, embedded in reversed([*enumerate(reader.embedded_timestamp_signatures, start=1)]):
         mine = notes.of(f"{notes.part} · 时间戳 timestamp {number}")
         with mine.guarded(Number.TIME):
-            status = asyncio.run(async_validate_pdf_timestamp(embedded, trust.context()))
+            status = asyncio.run(async_validate_pdf_timestamp(embedded, trust.for_time.context()))
             gap = _gap_fault(content, embedded)
-            for fault in [gap] if gap else cms.faults(_der_value(embedded.pkcs7_content) or b"", trust.anchors):
+            for fault in (
+                [gap] if gap else cms.faults(_der_value(embedded.pkcs7_content) or b"", trust.for_time.anchors)
+            ):
                 mine.failed(Number.BYTES, fault.zh, fault.en)
             if status.modification_level not in UNTOUCHED:
                 mine.failed(Number.BYTES, "时间戳之后内容被改动", "something was changed after the timestamp")
-            stamp = of_status(status, trust)
-            good = stamp.good and not gap and status.modification_level in UNTOUCHED
+            whole = status.coverage in (SignatureCoverageLevel.ENTIRE_FILE, SignatureCoverageLevel.ENTIRE_REVISION)
+            if not whole:
+                # One that was made before the seal, over less, would prove the seal older than it is.
+                mine.failed(
+                    Number.BYTES,
+                    "时间戳没有覆盖其前的全部内容",
+                    "the timestamp does not cover all that stands before it",
+                )
+            stamp = of_status(status, [embedded.signed_data], trust)
+            good = stamp.good and not gap and whole and status.modification_level in UNTOUCHED
             if good and not stamp.trusted and _was_trusted(embedded, stamp, trust):
                 tell_too_late(mine, stamp, trust, newest=not proven)
                 continue
-            stamp.tell(mine, None)
+            stamp.tell(mine, None, Says("此前全部内容", "all that stands before it"))
             if good and stamp.trusted and stamp.at <= trust.at:
                 proven.append((embedded.signed_revision, stamp.at))
                 trust = replace(trust, at=stamp.at)
@@ -288,7 +312,8 @@ def _document_stamps(notes: Notes, content: bytes, reader: PdfFileReader, trust:
 def _was_trusted(embedded: EmbeddedPdfSignature, stamp: Stamp, trust: Trust) -> bool:
     """Whether it held when it was made."""
     once = replace(trust, at=stamp.at)
-    return of_status(asyncio.run(async_validate_pdf_timestamp(embedded, once.context())), once).trusted
+    status = asyncio.run(async_validate_pdf_timestamp(embedded, once.for_time.context()))
+    return of_status(status, [embedded.signed_data], once).trusted
 
 
 # --- of all seals together --------------------------------------------------------------------------------------------
@@ -324,16 +349,16 @@ def _somebody_trusted(notes: Notes, seals: Sequence[Seal], trust: Trust) -> None
 
 
 def _appended(notes: Notes, content: bytes, reader: PdfFileReader) -> None:
-    """What follows the last seal may only be updates that change something, and those are judged: an update without
-    any content, or bytes that no reader looks at, have no honest reason.
+    """What follows the last seal may only be updates for validation. Timestamps are no seals here: anybody can have
+    one made over what he appended.
     """
-    last = max(reader.embedded_signatures, key=lambda one: one.signed_revision)
+    seals = reader.embedded_regular_signatures or reader.embedded_signatures
+    last = max(seals, key=lambda one: one.signed_revision)
     _, _, begin, length = (int(one) for one in last.byte_range)
-    tail = content[begin + length :].strip()
     updates = range(last.signed_revision + 1, reader.xrefs.total_revisions)
     empty = [one for one in updates if not reader.xrefs.explicit_refs_in_revision(one)]
-    if tail and (empty or tail.count(b"startxref") != len(updates)):
-        notes.failed(Number.BYTES, "最后一枚签章之后附有空的更新", "an empty update was added after the last seal")
+    for fault in later.faults(content, begin + length, len(updates), len(empty)):
+        notes.failed(Number.BYTES, fault.zh, fault.en)
 
 
 def attachment(content: bytes, name: str) -> bytes | None:

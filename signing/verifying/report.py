@@ -67,6 +67,8 @@ class Step:
     part: str
     result: Result
     says: Says
+    proves: bool = True
+    """Whether what passed shows something to whoever trusts nothing inside the file."""
 
     @property
     def name(self) -> Says:
@@ -104,6 +106,10 @@ class Notes:
     def passed(self, number: Number, zh: str, en: str) -> None:
         self._note(number, Result.PASSED, zh, en)
 
+    def agrees(self, number: Number, zh: str, en: str) -> None:
+        """Passed, and proves nothing by itself: the file agrees with itself."""
+        self._note(number, Result.PASSED, zh, en, proves=False)
+
     def failed(self, number: Number, zh: str, en: str) -> None:
         self._note(number, Result.FAILED, zh, en)
 
@@ -131,8 +137,8 @@ class Notes:
             kind = type(error).__name__
             self.failed(number, f"无法解读（{kind}）", f"cannot be read ({kind})")
 
-    def _note(self, number: Number, result: Result, zh: str, en: str) -> None:
-        self.steps.append(Step(number, _seen(self.part), result, Says(_seen(zh), _seen(en))))
+    def _note(self, number: Number, result: Result, zh: str, en: str, *, proves: bool = True) -> None:
+        self.steps.append(Step(number, _seen(self.part), result, Says(_seen(zh), _seen(en)), proves))
 
 
 def _seen(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -17,6 +18,7 @@ from signing.verifying.report import Notes, Number, Says
 from signing.verifying.trust import Standing, Trust, called, standing
 
 REVOKED = Says("时间戳机构的证书已被吊销", "the certificate of the authority of time was revoked")
+SEAL = Says("此签章", "this seal")
 CLOCKS_DIFFER = timedelta(minutes=5)
 """How much a maker's clock may be ahead of an authority's."""
 
@@ -31,8 +33,8 @@ class Stamp:
     trusted: bool
     fault: Says | None = None
 
-    def tell(self, notes: Notes, claimed: datetime | None) -> None:
-        """The step on time. `claimed`: when what it stands on says that it was made."""
+    def tell(self, notes: Notes, claimed: datetime | None, over: Says = SEAL) -> None:
+        """The step on time. `claimed`: when what it stands on says that it was made; `over`: what that is."""
         when = f"{self.at:%Y-%m-%d %H:%M:%S} UTC"
         if not self.good:
             notes.failed(Number.TIME, "时间戳与所盖内容不符", "the timestamp does not belong to what it stands on")
@@ -47,8 +49,8 @@ class Stamp:
         elif self.trusted:
             notes.passed(
                 Number.TIME,
-                f"“{self.authority}”证明其于 {when} 已经存在",
-                f"“{self.authority}” proves that it existed at {when}",
+                f"“{self.authority}”证明{over.zh}于 {when} 已经存在",
+                f"“{self.authority}” proves that {over.en} existed at {when}",
             )
         else:
             notes.not_checked(
@@ -65,15 +67,34 @@ def judged(token: bytes, covered: bytes, trust: Trust) -> Stamp:
     def imprint(algorithm: str) -> bytes:
         return hashlib.new(algorithm, covered).digest()
 
-    found = asyncio.run(validate_tst_signed_data(signed, trust.context(), imprint))
-    return of_status(TimestampSignatureStatus(**found), trust, next(cms.faults(token, trust.anchors), None))
+    found = asyncio.run(validate_tst_signed_data(signed, trust.for_time.context(), imprint))
+    return of_status(
+        TimestampSignatureStatus(**found), [signed], trust, next(cms.faults(token, trust.for_time.anchors), None)
+    )
 
 
-def of_status(status: TimestampSignatureStatus, trust: Trust, fault: Says | None = None) -> Stamp:
-    """What pyHanko found, with our policy on algorithms."""
-    weak = weakness(status.signing_cert, status.md_algorithm, trust.at.date())
+def of_status(
+    status: TimestampSignatureStatus, tokens: Iterable[asn1.SignedData], trust: Trust, fault: Says | None = None
+) -> Stamp:
+    """What pyHanko found, with our policy on algorithms. `tokens`: the one that it looked at, or all of which it chose
+    one.
+    """
     who = called(status.signing_cert)
     good = bool(status.intact and status.valid)
-    gone = status.trusted and standing(status.signing_cert, trust, trust.at) is Standing.REVOKED
-    fault = fault or weak or (REVOKED if gone else None)
+    fault = fault or _fault(status, tokens, trust)
     return Stamp(status.timestamp, who, good, bool(status.trusted) and fault is None, fault)
+
+
+def _fault(status: TimestampSignatureStatus, tokens: Iterable[asn1.SignedData], trust: Trust) -> Says | None:
+    """The authority signs a digest (RFC 3161 §2.4.2): where that is weak, its own good signature helps nothing."""
+    told = [one["encap_content_info"]["content"].parsed["message_imprint"] for one in tokens]
+    for digest in (status.md_algorithm, *(one["hash_algorithm"]["algorithm"].native for one in told)):
+        if weak := weakness(status.signing_cert, digest, trust.at.date()):
+            return weak
+    if status.timestamp > trust.at + CLOCKS_DIFFER:
+        return Says(
+            f"时间戳（{status.timestamp:%Y-%m-%d %H:%M:%S} UTC）晚于核验或外层时间戳的时间",
+            f"the timestamp ({status.timestamp:%Y-%m-%d %H:%M:%S} UTC) lies in the future, or after what encloses it",
+        )
+    gone = status.trusted and standing(status.signing_cert, trust.for_time, trust.at) is Standing.REVOKED
+    return REVOKED if gone else None

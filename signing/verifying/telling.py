@@ -12,6 +12,9 @@ PROVING = frozenset(Number) - {Number.FORM, Number.BYTES, Number.SIGNATURE, Numb
 """The steps that prove something to somebody; the others only let them."""
 
 
+MOST_NAMED = 4
+
+
 @dataclass(frozen=True)
 class Told:
     """One step; `members` are those of a pack that it is about, where it says the same of several."""
@@ -21,17 +24,29 @@ class Told:
 
 
 def summary(verdict: Verdict) -> dict[Result, tuple[Says, ...]]:
-    """What failed, what is proven, what was not checked: each once, however many parts say it."""
-    return {
-        result: tuple(
-            dict.fromkeys(
-                one.says
-                for one in verdict.steps
-                if one.result is result and (result is not Result.PASSED or one.number in PROVING)
-            )
-        )
-        for result in (Result.FAILED, Result.PASSED, Result.NOT_CHECKED)
-    }
+    """What failed, what is proven, what was not checked: each once, in the order of the steps (who, when, what). What
+    failed or was not checked names its parts.
+    """
+    return {result: tuple(_summed(verdict, result)) for result in (Result.FAILED, Result.PASSED, Result.NOT_CHECKED)}
+
+
+def _summed(verdict: Verdict, result: Result) -> Iterator[Says]:
+    found: dict[Says, list[str]] = {}
+    for step in sorted(verdict.steps, key=lambda one: one.number):
+        if step.result is result and (result is not Result.PASSED or (step.number in PROVING and step.proves)):
+            found.setdefault(step.says, []).append(step.part)
+    alone = len({step.part.split(" · ")[0] for step in verdict.steps}) == 1
+    for says, parts in found.items():
+        named = [one.split(" · ", 1)[-1] if alone else one for one in dict.fromkeys(parts)]
+        yield says if result is Result.PASSED else _about(says, named)
+
+
+def _about(says: Says, parts: list[str]) -> Says:
+    shown, more = parts[:MOST_NAMED], len(parts) - MOST_NAMED
+    zh, en = "、".join(shown), ", ".join(shown)
+    if more > 0:
+        zh, en = f"{zh} 等 {len(parts)} 处", f"{en} and {more} more"
+    return Says(f"{says.zh}（{zh}）", f"{says.en} ({en})")
 
 
 def sections(verdict: Verdict) -> Iterator[tuple[str, tuple[Told, ...]]]:

@@ -18,6 +18,7 @@ from signing.verifying.report import Notes, Number
 from signing.verifying.sm2 import on_curve
 
 LONGEST_NAME = 120
+MOST_MOMENTS = 32
 
 
 class NoCertificate(ValueError):
@@ -27,11 +28,13 @@ class NoCertificate(ValueError):
 @dataclass(frozen=True)
 class Trust:
     """Anchors (whoever is named here is believed), helpers found in the file (believed only through an anchor), and
-    the instant to judge for: aware. `national`: anchors on the SM2 curve, which pyHanko cannot read.
+    the instant to judge for: aware. `times`: further anchors, believed for timestamps alone. `national`: anchors on the
+    SM2 curve, which pyHanko cannot read.
     """
 
     anchors: tuple[x509.Certificate, ...]
     at: datetime
+    times: tuple[x509.Certificate, ...] = ()
     national: tuple[x509.Certificate, ...] = ()
     others: tuple[x509.Certificate, ...] = ()
     crls: tuple[crl.CertificateList, ...] = ()
@@ -50,6 +53,11 @@ class Trust:
             crls=(*self.crls, *crls),
             ocsps=(*self.ocsps, *ocsps),
         )
+
+    @property
+    def for_time(self) -> Trust:
+        """With what is believed for timestamps: who issues to an authority of time may issue to anybody else too."""
+        return replace(self, anchors=(*self.anchors, *self.times), times=())
 
     @property
     def knows_revocation(self) -> bool:
@@ -82,7 +90,18 @@ class Standing(Enum):
 def standing(certificate: x509.Certificate, trust: Trust, moment: datetime) -> Standing:
     """Of a certificate that chains to an anchor, at that moment. Asked whether or not the certificate says where its
     revocation list is published: pyHanko's gentler rules look at no list of a certificate that does not.
+
+    Data that ended before the moment no longer show a certificate alive; but what was revoked stays so.
     """
+    found = _told(certificate, trust, moment)
+    if found is Standing.UNKNOWN and any(
+        _told(certificate, trust, day) is Standing.REVOKED for day in _made(trust) if day < moment
+    ):
+        return Standing.REVOKED
+    return found
+
+
+def _told(certificate: x509.Certificate, trust: Trust, moment: datetime) -> Standing:
     if not trust.knows_revocation:
         return Standing.UNKNOWN
     for issuers in (Rule.CRL_OR_OCSP_REQUIRED, Rule.NO_CHECK):
@@ -96,6 +115,14 @@ def standing(certificate: x509.Certificate, trust: Trust, moment: datetime) -> S
             continue
         return Standing.ALIVE
     return Standing.UNKNOWN
+
+
+def _made(trust: Trust) -> list[datetime]:
+    """When the lists and answers at hand were made: the newest, for a hostile file may hold thousands."""
+    lists = (one["tbs_cert_list"]["this_update"].native for one in trust.crls)
+    answered = (one for one in trust.ocsps if one["response_status"].native == "successful")
+    answers = (each["this_update"].native for one in answered for each in one.response_data["responses"])
+    return sorted({*lists, *answers}, reverse=True)[:MOST_MOMENTS]
 
 
 def revoked(notes: Notes, certificate: x509.Certificate, trust: Trust, moment: datetime) -> bool:
@@ -114,16 +141,28 @@ def revoked(notes: Notes, certificate: x509.Certificate, trust: Trust, moment: d
     return found is Standing.REVOKED
 
 
-def for_time_only(certificate: x509.Certificate) -> bool:
-    """Whether it belongs to an authority of time (RFC 3161 §2.3), which is trusted in the same list as courts are."""
+OTHER_USES = frozenset({"time_stamping", "server_auth", "code_signing", "ocsp_signing"})
+"""Keys for machines (RFC 5280 §4.2.1.12): of time, of web sites, of programs, of revocation."""
+
+NOT_FOR_SEALS = (
+    "此证书用于时间戳、网站、程序或吊销查询，不得用于签章",
+    "this certificate is for time, web sites, programs or revocation: it may not seal documents",
+)
+
+
+def for_other_uses(certificate: x509.Certificate) -> bool:
+    """Whether it says that its key is for none of the things that a seal is. Authorities of time are trusted in the
+    same list as courts, and a court's own root may issue for its web site.
+    """
     usage = certificate.extended_key_usage_value
-    return usage is not None and usage.native == ["time_stamping"]
+    return usage is not None and set(usage.native) <= OTHER_USES
 
 
-def trusting(files: Sequence[bytes], at: datetime) -> Trust:
-    """Trust in the certificates of these files. Raises NoCertificate."""
+def trusting(files: Sequence[bytes], at: datetime, times: Sequence[bytes] = ()) -> Trust:
+    """Trust in the certificates of these files; in those of `times` for timestamps alone. Raises NoCertificate."""
     found = certificates(files)
-    return Trust(tuple(one for one in found if not on_curve(one)), at, tuple(one for one in found if on_curve(one)))
+    plain = tuple(one for one in found if not on_curve(one))
+    return Trust(plain, at, certificates(times), tuple(one for one in found if on_curve(one)))
 
 
 def certificates(files: Sequence[bytes]) -> tuple[x509.Certificate, ...]:

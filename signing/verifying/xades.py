@@ -29,7 +29,7 @@ from signing.verifying.algorithms import weakness
 from signing.verifying.cms import changed_certificates
 from signing.verifying.report import Notes, Number, Says
 from signing.verifying.stamps import Stamp, judged
-from signing.verifying.trust import Trust, called, for_time_only, revoked
+from signing.verifying.trust import NOT_FOR_SEALS, Trust, called, for_other_uses, revoked
 
 LARGEST = 16 * 1024 * 1024
 DS, XADES = "http://www.w3.org/2000/09/xmldsig#", "http://uri.etsi.org/01903/v1.3.2#"
@@ -197,8 +197,8 @@ def _der_pair(value: bytes, key: ec.EllipticCurvePublicKey) -> bytes:
 def chained(notes: Notes, own: x509.Certificate, trust: Trust, proven: datetime | None) -> bool:
     """Whether the certificate chains to an anchor at the proven time, or now; the steps on trust and revocation."""
     who, moment = called(own), proven or trust.at
-    if for_time_only(own):
-        notes.failed(Number.TRUST, "时间戳机构的证书不得用于签章", "an authority of time may not seal documents")
+    if for_other_uses(own):
+        notes.failed(Number.TRUST, *NOT_FOR_SEALS)
         return False
     validator = CertificateValidator(own, list(trust.others), validation_context=trust.context(moment))
     try:

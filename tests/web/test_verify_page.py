@@ -30,7 +30,7 @@ async def test_a_document_of_ours_and_one_of_a_stranger(stage: Stage) -> None:
     async with Visitor(stage) as visitor:
         good = await sent(visitor, ("传票.pdf", content))
         assert good.status == 200
-        assert good.says("有效：各步均未发现问题")
+        assert good.says("有效：没有任何一步不通过")
         assert good.says("传票.pdf")
         assert good.says("本页只代表本法院的说法")
         assert (await sent(visitor, ("x.pdf", sealing.basic(theirs)))).says("无效")

@@ -7,7 +7,7 @@ from functools import cache
 
 from asn1crypto import pem, x509
 
-from signing.national import keys
+from signing.national import keys, sm2
 from signing.national.second import second_seals
 from signing.national.sm2 import Sm2Signer
 from signing.pack import PackContent
@@ -51,3 +51,10 @@ def sealed_twice(pack: packs.Pack, by: Sm2Signer, at: datetime = AT) -> packs.Me
         **{f"seals/{name}.sm2": seal for name, seal in seals.sm2},
         STRUCTURED: seals.ses,
     }
+
+
+def signed_as(identifier: bytes, message: bytes) -> bytes:
+    """By the same key, for somebody who calls himself otherwise."""
+    by = ours()
+    r, s = sm2._core().sign(message, by._key, identifier, sm2._coordinates(by._point))
+    return bytes(sm2._Pair({"r": int(r), "s": int(s)}).dump())

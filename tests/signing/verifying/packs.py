@@ -8,16 +8,16 @@ import io
 import json
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from lxml import etree
 
 from signing import ledger, notes, proof, xades
-from signing.evidence import sealed_evidence
+from signing.evidence import Node, explanation_of, sealed_evidence
 from tests.signing import naive
-from tests.signing.test_evidence import evidence
+from tests.signing.test_evidence import EVENT, evidence
 from tests.signing.test_proof import PLAIN
 from tests.signing.verifying import sealing
 from tests.signing.verifying.pki import AT, Clock, Sealer
@@ -111,10 +111,10 @@ class Pack:
 
 def honest(by: Sealer, clock: Clock, *, name: str = "D1", at: datetime = AT) -> Pack:
     documents = {"d1": sealing.basic(by), "d2": sealing.stamped(by, clock)}
-    evidence_xml = sealed_evidence(evidence(), by.signer, at=at)
+    receipts = {"receipts/1.bin": b"id:1 sub:001 stat:DELIVRD err:000", "receipts/2.bin": name.encode() * 20}
+    evidence_xml = sealed_evidence(told_in_evidence(documents, receipts, name=name, at=at), by.signer, at=at)
     log = Log()
     told = delivered(log, documents, name=name, at=at)
-    receipts = {"receipts/1.bin": b"id:1 sub:001 stat:DELIVRD err:000", "receipts/2.bin": name.encode() * 20}
     checkpoint = log.checkpoint()
     token = clock.over(checkpoint, at + timedelta(hours=1))
     stamps = [{"file": "timestamps/1.tsr", "over": "ledger/checkpoint", "sha256": hashlib.sha256(token).hexdigest()}]
@@ -122,7 +122,7 @@ def honest(by: Sealer, clock: Clock, *, name: str = "D1", at: datetime = AT) -> 
         **{f"documents/{one}.pdf": content for one, content in documents.items()},
         "proof.pdf": proof_with(evidence_xml, by),
         "evidence.xml": evidence_xml,
-        "explanation.json": b'{"rulebook": {"name": "cn"}}',
+        "explanation.json": json.dumps(explanation_of(evidence_xml)).encode(),
         "receipts/index.json": receipts_json(receipts, at),
         **receipts,
         "ledger/checkpoint": checkpoint,
@@ -135,6 +135,30 @@ def honest(by: Sealer, clock: Clock, *, name: str = "D1", at: datetime = AT) -> 
         "revocation/1.crl": by.revocations(at=at),
     }
     return Pack(members, log, told)
+
+
+def told_in_evidence(
+    documents: Mapping[str, bytes], receipts: Mapping[str, bytes], *, name: str = "D1", at: datetime = AT
+) -> Node:
+    """Evidence that speaks of those documents, of one of the receipts, and of the arrival that `delivered` records."""
+    arrived, raw = at + timedelta(minutes=5), hashlib.sha256(receipts["receipts/1.bin"]).hexdigest()
+    cited = Node("Raw", (("id", "receipts/1.bin"), ("sha256", raw)))
+    event = Node("Event", _with(EVENT, number="5", recordedAt=arrived.isoformat()), (*EVENT.children, cited))
+    plain = evidence(event)
+    (document,) = next(one for one in plain.children if one.name == "Documents").children
+    listed = tuple(
+        Node("Document", _with(document, id=one, sealedSha256=hashlib.sha256(content).hexdigest()), document.children)
+        for one, content in documents.items()
+    )
+    other = {
+        "Documents": Node("Documents", children=listed),
+        "Delivery": Node("Delivery", (("id", name), ("submission", "S1"))),
+    }
+    return replace(plain, children=tuple(other.get(one.name, one) for one in plain.children))
+
+
+def _with(node: Node, **changes: str) -> tuple[tuple[str, str | None], ...]:
+    return tuple((name, changes.get(name, value)) for name, value in node.attributes)
 
 
 def receipts_json(receipts: Mapping[str, bytes], at: datetime = AT) -> bytes:

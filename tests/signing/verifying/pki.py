@@ -103,22 +103,22 @@ def sealer(
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     wide = (AT - timedelta(days=5000), AT + timedelta(days=9000))
     root = (
-        _begun(root_name, root_name, root_key, wide)
+        begun(root_name, root_name, root_key, wide)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(_usage(issues=True), critical=True)
+        .add_extension(usage(issues=True), critical=True)
         .sign(root_key, hashes.SHA256())
     )
     certificate = (
-        _begun(subject, root_name, key, (not_before, not_after))
+        begun(subject, root_name, key, (not_before, not_after))
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_usage(issues=False), critical=True)
+        .add_extension(usage(issues=False), critical=True)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(root_key.public_key()), critical=False)
         .sign(root_key, hashes.SHA256())
     )
     return Sealer(root_key, root, key, certificate)
 
 
-def _begun(
+def begun(
     subject: x509.Name, issuer: x509.Name, key: Key, validity: tuple[datetime, datetime]
 ) -> x509.CertificateBuilder:
     return (
@@ -133,7 +133,7 @@ def _begun(
     )
 
 
-def _usage(*, issues: bool) -> x509.KeyUsage:
+def usage(*, issues: bool) -> x509.KeyUsage:
     return x509.KeyUsage(
         digital_signature=not issues,
         content_commitment=not issues,

@@ -9,6 +9,8 @@ import pytest
 from signing.verify import INVALID, VALID, Number, Result, Verdict, verify
 from tests.signing.verifying import packs, sealing
 from tests.signing.verifying.defects import DEFECTS, Scene
+from tests.signing.verifying.document_defects import DOCUMENTS
+from tests.signing.verifying.pack_defects import PACKS
 from tests.signing.verifying.pki import AT, LATER, Clock, Sealer, sealer
 
 
@@ -21,9 +23,12 @@ def failing(verdict: Verdict) -> list[tuple[Number, str, str]]:
     return [(step.number, step.part, step.says.en) for step in verdict.steps if step.result is Result.FAILED]
 
 
-@pytest.mark.parametrize("name", DEFECTS)
+ALL = {**DEFECTS, **DOCUMENTS, **PACKS}
+
+
+@pytest.mark.parametrize("name", ALL)
 def test_a_defect(name: str, scene: Scene) -> None:
-    defect = DEFECTS[name]
+    defect = ALL[name]
     checkpoint = defect.checkpoint(scene) if defect.checkpoint else scene.pack.log.checkpoint()
     verdict = verify([(name, defect.make(scene))], trust=scene.trust, checkpoint=checkpoint, at=LATER)
     found = failing(verdict)

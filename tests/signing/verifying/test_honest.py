@@ -134,7 +134,7 @@ def written_by_us(pack: packs.Pack, court: Sealer, authority: Clock) -> bytes:
         documents=tuple((name, members[f"documents/{name}.pdf"]) for name in ("d1", "d2")),
         proof=members["proof.pdf"],
         evidence=members["evidence.xml"],
-        receipts=(RawMessage("a", "sms", AT, b"id:1 stat:DELIVRD", {"id": "1"}, 5),),
+        receipts=(RawMessage("receipts/1.bin", "sms", AT, members["receipts/1.bin"], {"id": "1"}, 5),),
         ledger=LedgerPart(members["ledger/checkpoint"], str(log.key), leaves),
         timestamps=(Stamp("ledger/checkpoint", members["timestamps/1.tsr"]),),
         certificates=(authority.certificates[0],),
