@@ -23,13 +23,14 @@ CLOCKS_DIFFER = timedelta(minutes=5)
 
 @dataclass(frozen=True)
 class Stamp:
-    """A judged token. `at`: aware, UTC."""
+    """A judged token. `at`: aware, UTC. `alive`: revocation data at hand show that its authority was not revoked."""
 
     at: datetime
     authority: str
     good: bool
     trusted: bool
     fault: Says | None = None
+    alive: bool = False
 
     def tell(self, notes: Notes, claimed: datetime | None) -> None:
         """The step on time. `claimed`: when what it stands on says that it was made."""
@@ -74,6 +75,7 @@ def of_status(status: TimestampSignatureStatus, trust: Trust, fault: Says | None
     weak = weakness(status.signing_cert, status.md_algorithm, trust.at.date())
     who = called(status.signing_cert)
     good = bool(status.intact and status.valid)
-    gone = status.trusted and standing(status.signing_cert, trust, trust.at) is Standing.REVOKED
-    fault = fault or weak or (REVOKED if gone else None)
-    return Stamp(status.timestamp, who, good, bool(status.trusted) and fault is None, fault)
+    found = standing(status.signing_cert, trust, trust.at) if status.trusted else Standing.UNKNOWN
+    fault = fault or weak or (REVOKED if found is Standing.REVOKED else None)
+    trusted = bool(status.trusted) and fault is None
+    return Stamp(status.timestamp, who, good, trusted, fault, alive=found is Standing.ALIVE)
