@@ -129,7 +129,7 @@ def sealed_pack(content: PackContent, signer: Signer, *, at: datetime) -> bytes:
     Raises ValueError for a document id that cannot name a file and for evidence that is none, SigningError when the
     key cannot be used.
     """
-    files = [*_files(content, signer.chain)]
+    files = [*covered(content, signer.chain)]
     signatures = etree.Element(f"{{{ASIC}}}XAdESSignatures", nsmap={"asic": ASIC})
     signatures.append(xades.detached(files, signer, at=at))
     return zipped(
@@ -186,7 +186,8 @@ def pdfs(content: PackContent) -> Iterator[DataFile]:
     yield DataFile(PROOF, content.proof, "application/pdf")
 
 
-def _files(content: PackContent, chain: Sequence[bytes]) -> Iterator[DataFile]:
+def covered(content: PackContent, chain: Sequence[bytes] = ()) -> Iterator[DataFile]:
+    """All that the seal is to cover, with the certificates of who seals. Raises ValueError as `sealed_pack`."""
     yield from pdfs(content)
     yield DataFile("evidence.xml", content.evidence, "application/xml")
     yield _json("explanation.json", explanation_of(content.evidence))

@@ -71,6 +71,14 @@ class RevocationData:
                 if await self._is_due(certificate):
                     await self._fetch(self._fetcher, certificate, issuer)
 
+    async def fetch_missing(self, chains: Iterable[Chain]) -> None:
+        """Ask now about those of whom nothing is known at all: for whoever has time to wait."""
+        if self._fetcher is None:
+            return
+        for certificate, issuer in (pair for chain in chains for pair in self._asked(chain)):
+            if not await self._journal.revocations_of([revocation.fingerprint(certificate)]):
+                await self._fetch(self._fetcher, certificate, issuer)
+
     def meet(self, chains: Iterable[Chain]) -> None:
         """Ask about these too from now on: who stamps shows its certificate with its first token."""
         self._met |= {revocation.fingerprint(chain[0]): chain for chain in chains}

@@ -44,7 +44,8 @@ class World:
             seals=seals,
             clock=play.clock,
             log_key=str(LOG),
-            revocations=RevocationData(play.journal, play.clock, None, seals.chains),
+            revocations=(revocations := RevocationData(play.journal, play.clock, None, seals.chains)),
+            stamping=self.stamping,
         )
         self.renewing = Renewing(
             journal=play.journal,
@@ -53,6 +54,7 @@ class World:
             packing=self.packing,
             seals=seals,
             stamping=self.stamping,
+            revocations=revocations,
         )
 
     async def concluded(self, key: str) -> str:
@@ -190,7 +192,8 @@ async def test_a_new_proof_is_looked_at_again(world: World) -> None:
     assert isinstance(last, events.ProofIssued)
     again = await world.play.files.put(await world.play.files.get(last.sha256) + b"\n")
     await world.play.record(delivery, replace(last, sha256=again, replaces=told.proofs[-1][1]))
-    assert await world.packing.kept(await world.play.delivery(delivery)) is None
+    told, mark = await world.play.delivery(delivery), await world.play.journal.archive(delivery)
+    assert await world.packing.renewed(told, mark) is None
     assert (await world.renewing.renew_all()).renewed == 1
 
 
