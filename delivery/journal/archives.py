@@ -102,8 +102,8 @@ class Archives(Store):
 
     async def release_renewals(self, claimed: Claimed) -> None:
         """Give claims back, but for those that ran out and are somebody else's now."""
-        mine = renewals.c.delivery.in_(padded(claimed.deliveries)) & (renewals.c.lease_until == claimed.until)
         if claimed.deliveries:
+            mine = renewals.c.delivery.in_(padded(claimed.deliveries)) & (renewals.c.lease_until == claimed.until)
             await self._execute(delete(renewals).where(mine))
 
 
