@@ -35,6 +35,9 @@ BATCH = 10
 LEASE = timedelta(minutes=15)
 """For how long a batch is one worker's. Each pack costs a second at most, and two calls to authorities."""
 
+PATIENCE = timedelta(hours=1)
+"""An issuer that does not answer is not asked for each of a thousand packs."""
+
 PASS_EVERY = 6 * 3600.0
 PAUSE = 0.05
 """Seconds, of the machine: between two passes in the background, and between two packs of one."""
@@ -177,9 +180,9 @@ class Renewing:
         return await self.seals.with_seal_timestamp(pack, (await self._token(imprint)).der)
 
     async def _known_of(self, tokens: Sequence[bytes]) -> ValidationData:
-        """What issuers say, or said last, of who made these. Asked now where nothing is known: nobody waits for us."""
+        """What issuers say, or said last, of who made these: nobody waits for us, so they are asked."""
         chains = [chain for token in tokens for chain in chains_of(token, self.revocations.anchors)]
-        await self.revocations.fetch_missing(chains)
+        await self.revocations.refresh(chains, patience=PATIENCE)
         return await self.revocations.of(chains, fresh=False)
 
     async def _token(self, imprint: bytes) -> Token:
