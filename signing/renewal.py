@@ -178,8 +178,17 @@ def _of_all(members: Mapping[str, bytes]) -> Iterator[Weakness]:
             yield from _of_container(content, name)
         elif name in ("evidence.xml", SIGNATURES):
             yield from _of_xml(content, name)
-        elif name == FORMER and (former := _weakest(opened(content))):
-            yield Weakness(former.on, f"{name}: {former.why}")
+        elif name == FORMER:
+            yield from _of_former(content)
+
+
+def _of_former(content: bytes) -> Iterator[Weakness]:
+    try:
+        former = _weakest(opened(content))
+    except _BROKEN:
+        former = Weakness(date.min, "a pack that cannot be read")
+    if former is not None:
+        yield Weakness(former.on, f"{FORMER}: {former.why}")
 
 
 def _of_national(members: Mapping[str, bytes]) -> Iterator[Weakness]:
