@@ -26,6 +26,15 @@ async def timestamping(
     return asked
 
 
+async def alone(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Timestamping | None:
+    """For a command beside the service. A rehearsal's authority lives in the service alone: what waits for a token is
+    left to its queue.
+    """
+    if COUNTERPART in settings.counterparts:
+        return Timestamping([], clock=clock)
+    return await timestamping(settings, clock, None, stack)
+
+
 def fetcher_of(settings: Settings, clock: Clock, stack: AsyncExitStack) -> RevocationFetcher | None:
     """Who asks for revocation data; None where the settings forbid it."""
     if not settings.fetch_revocation:

@@ -31,7 +31,7 @@ from signing.errors import NoSealEnabled, SignerLost, SigningError
 from signing.evidence import Node, sealed_evidence
 from signing.file_signer import Recipe
 from signing.national.second import second_seals
-from signing.pack import PackContent, sealed_pack
+from signing.pack import PackContent, seal_imprint, sealed_pack, with_seal_timestamp
 from signing.secrecy import keep_memory_private
 from signing.signer import Signer
 from signing.verify import Verdict, verify
@@ -147,6 +147,14 @@ class SealPool:
         """`signing.pack.sealed_pack` by `court`, with its national second seal where it has one."""
         return await self._run(_pack, self._name(court, at), content, at)
 
+    async def seal_imprint(self, pack: bytes) -> bytes | None:
+        """`signing.pack.seal_imprint`."""
+        return await self._run(seal_imprint, pack)
+
+    async def with_seal_timestamp(self, pack: bytes, token: bytes) -> bytes:
+        """`signing.pack.with_seal_timestamp`."""
+        return await self._run(with_seal_timestamp, pack, token)
+
     def _name(self, court: str, at: datetime) -> str:
         keys = next((keys for keys in self._courts[court] if keys.fits(at)), None)
         if keys is None:
@@ -157,9 +165,15 @@ class SealPool:
         """`signing.renewal.weakens`."""
         return await self._run(renewal.weakens, pack)
 
-    async def prepared_renewal(self, pack: bytes) -> renewal.Prepared:
+    async def last_tokens(self, pack: bytes) -> tuple[bytes, ...]:
+        """`signing.renewal.last_tokens`."""
+        return await self._run(renewal.last_tokens, pack)
+
+    async def prepared_renewal(
+        self, pack: bytes, crls: Sequence[bytes] = (), ocsps: Sequence[bytes] = ()
+    ) -> renewal.Prepared:
         """`signing.renewal.prepared`."""
-        return await self._run(renewal.prepared, pack)
+        return await self._run(renewal.prepared, pack, crls=crls, ocsps=ocsps)
 
     async def renewed(self, prepared: renewal.Prepared, token: bytes) -> bytes:
         """`signing.renewal.renewed`."""

@@ -10,7 +10,7 @@ from aiohttp import web
 from delivery.core.events import fold
 from delivery.core.fields import Fault, read_instant
 from delivery.core.model import Delivery
-from delivery.core.trusted_time import proofs_wait
+from delivery.core.trusted_time import PackWaits, proofs_wait
 from delivery.journal.accounts import Client
 from delivery.web import answers
 from delivery.web.bodies import read_json_body
@@ -98,7 +98,11 @@ async def _proof_pack(site: Site, request: web.Request, client: Client) -> web.R
     delivery = await _mine(site, request, client)
     if not (delivery.proofs and delivery.proof_is_current):
         raise Problem(404, "no_proof", _why_no_proof(delivery, await _waits_since(site)))
-    content = await site.pack(delivery)
+    try:
+        content = await site.pack(delivery)
+    except PackWaits as waits:
+        why = f"Timestamps are missing since {waits.since.isoformat()}, and the pack waits for one."
+        raise Problem(404, "no_pack", why) from waits
     if content is None:
         raise Problem(404, "no_pack", "The proof is from before packs were made: it has no evidence beside it.")
     headers = {"Cache-Control": "no-store", "Content-Disposition": f'attachment; filename="{delivery.id}.asice"'}

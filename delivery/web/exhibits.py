@@ -13,6 +13,7 @@ from aiohttp import web
 from delivery.core.events import FactProposed, FactRecorded, ReceiptReceived, RecipientLearnt
 from delivery.core.model import Delivery, Document
 from delivery.core.ports import RawReceipt
+from delivery.core.trusted_time import PackWaits
 from delivery.journal.accounts import Look
 from delivery.journal.errors import HistoryBroken
 from delivery.web.pages import file_response
@@ -90,7 +91,10 @@ async def _pack(desk: Desk) -> web.Response:
     if delivery is None or not delivery.proof_is_current:
         return desk.problem("unknown", 404)
     await looked(desk, "pack", delivery)
-    content = await packed(desk.console.pack, delivery)
+    try:
+        content = await packed(desk.console.pack, delivery)
+    except PackWaits:
+        return desk.problem("waits", 503)
     if content is None:
         return desk.problem("broken", 503)
     return file_response(content, PACK, f"{delivery.id}.asice")

@@ -152,7 +152,7 @@ def _proof_revised(scene: Scene) -> bytes:
     evidence = packs.sealed_evidence(node, scene.court.signer, at=AT)
 
     def change(writer: IncrementalPdfFileWriter) -> None:
-        (_, file) = writer.root["/Names"]["/EmbeddedFiles"]["/Names"]
+        file = writer.root["/Names"]["/EmbeddedFiles"]["/Names"][1]
         stream = file["/EF"]["/F"]
         stream._data, stream._encoded_data = evidence, None
         writer.update_container(stream)
