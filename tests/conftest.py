@@ -7,8 +7,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests import servers
+
+# How fast the machine is, and what else it does, says nothing about the code: no example fails for the time it took.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 ENGINES = ("sqlite", "postgres")
 PropertyRecorder = Callable[[str, object], None]

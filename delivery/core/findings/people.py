@@ -152,12 +152,14 @@ def representative(trial: Trial, name: str | None) -> Representative | None:
 
 @finding("consent_refused")
 def _consent_refused(trial: Trial) -> Found:
-    """Refused or withdrawn before sending, and nothing agreed since."""
+    """Refused or withdrawn before sending, and nothing agreed since. Who withdraws consent to other documents or for
+    another stage says nothing on these (OLR 4).
+    """
     began = trial.began
     if began is None:
         return Found(False)
     refusals = [fact for fact in trial.anywhere("e_service_refused") if fact.at <= began.at]
-    given = [c for c in trial.question.recipient.consents if c.given_at <= began.at]
+    given = [c for c in trial.question.recipient.consents if c.given_at <= began.at and _concerns(c, trial)]
     ended = [c.withdrawn_at for c in given if c.withdrawn_at and c.withdrawn_at <= began.at]
     last = max([*(fact.at for fact in refusals), *ended], default=None)
     later = any(c.given_at > last for c in _in_force(trial)) if last else True
@@ -173,8 +175,12 @@ def _in_force(trial: Trial) -> list[Consent]:
 
 
 def _covering(trial: Trial) -> list[Consent]:
+    return [c for c in _in_force(trial) if _concerns(c, trial)]
+
+
+def _concerns(consent: Consent, trial: Trial) -> bool:
     document, stage = trial.question.document.type, trial.question.case.stage
-    return [c for c in _in_force(trial) if {"all", document} & {*c.documents} and {"all", stage} & {*c.stages}]
+    return bool({"all", document} & {*consent.documents} and {"all", stage} & {*consent.stages})
 
 
 @finding("consent_any")
