@@ -137,7 +137,10 @@ def _dating(question: Question, book: Rulebook, candidates: list[Judged]) -> Jud
     media = [[one for one in candidates if one.electronic], [one for one in candidates if not one.electronic]]
     best = [min(group, key=_order) for group in media if group]
     knob = candidates[0].trial.found(book.combination.knob).value
-    return max(best, key=_order) if knob == "latest" else min(best, key=_order)
+    if knob == "latest":  # on one day the stronger all the same
+        last = max(one.effect.effective_date or date.min for one in best)
+        best = [one for one in best if one.effect.effective_date == last]
+    return min(best, key=_order)
 
 
 def _legal_date(question: Question, book: Rulebook, by: Judged, candidates: list[Judged]) -> Effect:
@@ -148,7 +151,7 @@ def _legal_date(question: Question, book: Rulebook, by: Judged, candidates: list
         flags += [("fallback_date", str(min(day for day in firm if day)))] if firm else []
         flags.append(("objection_window_open", not by.trial.found("objection_decided").value))
     grounds = (*effect.grounds, *_competing(question, book, candidates))
-    confirmed = _confirmed(replace(effect, grounds=grounds), question, book)
+    confirmed = _confirmed(replace(effect, grounds=grounds, flags=tuple(flags)), question, book)
     flags += [("confirmation_due", True)] if confirmed.next == "clerk_confirm" else []
     return replace(confirmed, flags=tuple(flags))
 
@@ -176,8 +179,16 @@ def _confirms(fact: Fact, effect: Effect, question: Question, book: Rulebook) ->
     """A confirmation is of what was there to confirm: not of a later day, nor of what replaces something annulled."""
     if fact.kind != "official_confirmation" or effect.effective_date is None:
         return False
-    annulled_later = any(other.kind == "annulled" and other.at >= fact.at for other in question.facts)
-    return effect.effective_date <= local_day(fact.at, book.zone) and not annulled_later
+    if effect.effective_date > local_day(fact.at, book.zone):
+        return False
+    kept = tuple(other for other in question.facts if other.kind != "annulled" or other.at < fact.at)
+    if kept == question.facts:
+        return True
+    return _dated_by(_decided(replace(question, facts=kept), book).effect) == _dated_by(effect)
+
+
+def _dated_by(effect: Effect) -> tuple[object, ...]:
+    return effect.outcome, effect.effective_date, effect.flag("effective_address")
 
 
 # --- R9: consequences ------------------------------------------------------------------------------------------------

@@ -182,13 +182,22 @@ def test_a_confirmation_is_not_of_a_later_day() -> None:
 def test_a_confirmation_does_not_outlive_what_was_annulled() -> None:
     """A presumption was confirmed and then annulled; a letter that came back asks for a confirmation of its own."""
     post = cases.address("post", id="p1")
-    back = cases.returned("moved", "2025-09-17", address="p1")
+    back = cases.returned("moved", "2025-09-18", address="p1")
     fallen = both(confirmed_on(18), ANNULLED, fact("posted", 8, address="p1", carrier="state_post"), back)
     fallen["addresses"].append(post)
     effect = effect_of(fallen)
     assert (effect.outcome, effect.next) == (Outcome.DEEMED, "clerk_confirm")
     assert effect_of(with_facts(fallen, confirmed_on(22, "09:59"))).next == "clerk_confirm"
     assert effect_of(with_facts(fallen, confirmed_on(22, "10:01"))).next is None
+
+
+def test_a_confirmation_outlives_what_fell_beside_it() -> None:
+    """The presumption that was confirmed still dates the service; only the later fiction fell."""
+    back = cases.returned("moved", "2025-09-20", address="p1")
+    beside = both(confirmed_on(18), fact("posted", 8, address="p1", carrier="state_post"), back)
+    beside["addresses"].append(cases.address("post", id="p1"))
+    fell = {**ANNULLED, "address": "p1"}
+    assert [effect_of(one).next for one in (beside, with_facts(beside, fell))] == [None, None]
 
 
 # --- decisions of people on proposals --------------------------------------------------------------------------------
