@@ -42,7 +42,8 @@ class Counts:
     proofs: int = 50
     pages: int = 300
     rounds: int = 20
-    pairs: int = 6
+    pairs: int = 4
+    turn: int = 40
     leaves: tuple[int, ...] = (10_000, 1_000_000)
     sequenced: int = 20_000
     inclusions: int = 100
@@ -125,11 +126,13 @@ async def _deliveries(service: Service, counts: Counts) -> tuple[float, list[byt
 
 
 def beside_sequencing(folder: Path, counts: Counts) -> None:
-    asked = {"warm_up": counts.warm_up, "deliveries": counts.deliveries}
-    ratios, leaves = sequencing.measure(folder, pairs=counts.pairs, **asked)
-    how = f"{counts.pairs} pairs of turns of {counts.deliveries}, SQLite; {leaves} events sequenced meanwhile"
-    spread = f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
-    row("deliveries, with the ledger : without it", spread, how)
+    asked = {"warm_up": counts.warm_up, "deliveries": counts.turn}
+    found = sequencing.measure(folder, pairs=counts.pairs, **asked)
+    how = f"{counts.pairs} pairs of turns of {counts.turn}, SQLite; {found.leaves} events sequenced meanwhile"
+    spread = f"{statistics.median(found.ratios):.2f} ({min(found.ratios):.2f} to {max(found.ratios):.2f})"
+    row("deliveries /s, with the ledger : without it", spread, how)
+    ours, theirs = found.processor
+    row("the same, by processor time", f"{theirs / ours:.2f}", f"{ours:.1f} ms a delivery, without it {theirs:.1f} ms")
 
 
 # --- pages -----------------------------------------------------------------------------------------------------------
