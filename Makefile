@@ -29,7 +29,7 @@ check: install-dev
 	$(IN_VENV)/lint-imports --no-logo
 
 bench: install-dev
-	$(IN_VENV)/python -m tests.bench
+	$(IN_VENV)/python -m tests.bench $(ROWS)
 
 # Both files again, as new as the registry allows, for Python 3.11 on Linux (hashes of every wheel, so aarch64 too);
 # the second holds everything of the first at the same version.
