@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import getpass
+import hashlib
 import json
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+from cryptography.exceptions import UnsupportedAlgorithm
 
 from delivery import keyring, keys, wiring
 from delivery.checking import checked
@@ -24,6 +26,7 @@ from delivery.journal.accounts import Clerk
 from delivery.journal.journal import Journal
 from delivery.settings import CourtSettings, Settings, SettingsWrong
 from signing.certificates import PARTS, key_facts, pem_chain
+from signing.certification import chain_faults, chain_in, completed, key_of, make_request, requested_key
 from signing.errors import SigningError
 from signing.keys import KeyKind, make_key_file
 from signing.policy import weakens_on
@@ -32,6 +35,8 @@ from signing.signer import Algorithm
 
 DONE, REFUSED, TO_MEND = 0, 1, 2
 OPERATOR = "operator"
+REQUEST = ".request.pem"
+"""How the name of a key file ends that waits for its certificate."""
 _STATES = {
     KeyState.MADE: "made: two clerks have to enable it",
     KeyState.HALF_ENABLED: "enabled by one: a second clerk has to",
@@ -47,6 +52,10 @@ _REFUSALS = {
     Refusal.NEEDS_JUDGE: "a judge has to: one of the two who enable is a judge, and a judge revokes",
     Refusal.OVER: "that is over: the key is enabled, or it was revoked",
 }
+
+_NO_KEY = (
+    "certificate 1 is for no key that was requested here and waits: the key's own comes first (songda keys request)"
+)
 
 
 class Told(Exception):
@@ -98,6 +107,42 @@ def rotate(config: Path, court: str, *, reason: str, since: datetime, years: int
             source = keys.named_source(tenant, **{name: value for name, value in names.items() if value})
             chain = (await asyncio.to_thread(keys.recipe_of(at.settings, tenant, source))).chain
         await _enter(at, tenant, source, chain, reason, since)
+
+    return _run(config, act)
+
+
+def request(config: Path, court: str, *, algorithm: str | None, output: Path) -> int:
+    """A new key in a file, without a certificate yet, and the request for one that goes to an authority."""
+
+    async def act(at: Inventory) -> None:
+        tenant = _court(at.settings, court)
+        if tenant.key.kind != "file":
+            raise Told(f"the key of {court} is not in a file: have the request made where the key is")
+        kind = KeyKind(algorithm or tenant.key.algorithm)
+        made = make_request(keyring.password(at.settings), court=court, court_name=tenant.name_zh, kind=kind)
+        path = at.settings.data / "keys" / f"{court}-{hashlib.sha256(made.key).hexdigest()[:16]}{REQUEST}"
+        keyring.write_private(path, made.content)
+        await asyncio.to_thread(output.write_bytes, made.request)
+        print(f"{output}: for the authority. The key waits in {path.name}.")
+        print(f"Next: songda keys import --court {court} --certificate FILE --reason '...', with what comes back")
+
+    return _run(config, act)
+
+
+def take_issued(config: Path, court: str, certificate: Path, *, reason: str, since: datetime | None) -> int:
+    """The certificate of a requested key, with its issuers: entered like any new key. Every fault at once."""
+
+    async def act(at: Inventory) -> None:
+        tenant = _court(at.settings, court)
+        chain = chain_in(await asyncio.to_thread(certificate.read_bytes))
+        waiting = _waiting_for(at.settings, court, chain)
+        faults = [*([] if waiting else [_NO_KEY]), *chain_faults(chain, max(at.now, since or at.now))]
+        if waiting is None or faults:
+            raise Told("\n".join(faults))
+        made = completed(waiting.read_bytes(), keyring.password(at.settings), chain)
+        source = _kept(at.settings, tenant, made.content, chain)
+        await _enter(at, tenant, {**source, "certificate": keys.ISSUED}, chain, reason, since)
+        waiting.unlink()
 
     return _run(config, act)
 
@@ -183,9 +228,23 @@ def _made_file(
         kind=kind,
     )
     chain = pem_chain(made.certificate_pem)
+    return _kept(settings, court, made.content, chain), chain
+
+
+def _kept(settings: Settings, court: CourtSettings, content: bytes, chain: tuple[bytes, ...]) -> keys.Source:
     name = f"{court.code}-{key_facts(chain[0]).fingerprint[:16]}.pem"
-    keyring.write_private(settings.data / "keys" / name, made.content)
-    return keys.named_source(court, file=name), chain
+    keyring.write_private(settings.data / "keys" / name, content)
+    return keys.named_source(court, file=name)
+
+
+def _waiting_for(settings: Settings, court: str, chain: tuple[bytes, ...]) -> Path | None:
+    """The request file whose key the first certificate is for."""
+    with suppress(ValueError, UnsupportedAlgorithm):
+        wanted = key_of(chain[0])
+        for path in sorted((settings.data / "keys").glob(f"{court}-*{REQUEST}")):
+            if requested_key(path.read_bytes()) == wanted:
+                return path
+    return None
 
 
 async def _enter(
@@ -196,10 +255,9 @@ async def _enter(
     reason: str,
     since: datetime | None,
 ) -> None:
+    if faults := [*chain_faults(chain, max(at.now, since or at.now))]:
+        raise Told("\n".join(faults))
     key = keys.described(court.code, source, chain)
-    ruling = key_facts(chain[0]).ruling(max(at.now, since or at.now).date())
-    if not ruling.ok:
-        raise Told(ruling.reason_en)
     made = KeyAct(at=at.now, act=MADE, by=getpass.getuser(), role=OPERATOR, reason=reason, since=since)
     if not await at.journal.keep_key(key, made):
         raise Told(f"{key.id} is in the inventory already: name another key")

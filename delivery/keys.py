@@ -38,6 +38,9 @@ SERVICE = "service"
 """The role of acts that nobody did by hand."""
 
 Source = Mapping[str, str]
+ISSUED = "issued"
+"""Of a source's `certificate`: an authority made it, not we."""
+
 log = structlog.get_logger()
 
 
@@ -153,8 +156,17 @@ def ring_of(settings: Settings, keys: Sequence[SealKey], now: datetime) -> Ring:
     courts = {court.code: tuple(_seals(settings, court, keys)) for court in settings.courts}
     for court in settings.courts:
         if usable := overlapping(keys, court.code):
-            keyring.publish_certificate(settings, court, "".join(key.certificate for key in usable).encode())
+            keyring.publish_certificate(settings, court, b"".join(map(_trusted, usable)))
     return Ring(courts, tuple(dict.fromkeys(_link_keys(settings, keys, now))))
+
+
+def _trusted(key: SealKey) -> bytes:
+    """What whoever trusts that key trusts. The issuer of a certificate made here issued nothing else. An authority
+    issued many: trust in it would be trust in all its customers, so its own certificates are left out.
+    """
+    source, content = json.loads(key.source), key.certificate.encode()
+    made_here = source["kind"] == "file" and source.get("certificate") != ISSUED
+    return content if made_here else chain_pem(pem_chain(content)[:1])
 
 
 def _seals(settings: Settings, court: CourtSettings, keys: Iterable[SealKey]) -> Iterable[SealKeys]:
