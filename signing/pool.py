@@ -27,7 +27,7 @@ from typing import ParamSpec, TypeVar
 
 from signing import inspection, pages, pdf, proof, renewal
 from signing.certificates import pem_chain
-from signing.errors import NoSealEnabled, SignerLost, SigningError
+from signing.errors import KeyRefused, NoSealEnabled, SignerLost, SigningError
 from signing.evidence import Node, sealed_evidence
 from signing.file_signer import Recipe
 from signing.national.second import second_seals
@@ -246,8 +246,16 @@ def _loaded(name: str) -> pdf.Seal:
 
 def _signer(name: str) -> Signer:
     if name not in _signers:
-        _signers[name] = _known[name].signer()
+        _signers[name] = _as_enabled(_known[name])
     return _signers[name]
+
+
+def _as_enabled(keys: SealKeys) -> Signer:
+    """What two clerks enabled is a certificate: another one behind the same name, file or credential seals nothing."""
+    signer = keys.signer()
+    if signer.chain[0] != pem_chain(keys.certificate_pem)[0]:
+        raise KeyRefused("the certificate there is not the one that was enabled: enter it as the next key")
+    return signer
 
 
 @functools.cache
