@@ -195,8 +195,8 @@ class SealPool:
     def _start(self) -> Executor:
         seals = {_name(court, keys): keys for court, several in self._courts.items() for keys in several}
         if self._processes == 0:
-            _load(seals)
-            return ThreadPoolExecutor(1, thread_name_prefix="seal")
+            # Loaded in that thread too: a signer may wait for a network there, and here an event loop runs.
+            return ThreadPoolExecutor(1, thread_name_prefix="seal", initializer=_load, initargs=(seals,))
         # Spawned, not forked: a fork would copy the parent's threads' locks and open database connections.
         context = multiprocessing.get_context("spawn")
         return ProcessPoolExecutor(self._processes, context, initializer=_begin, initargs=(seals, self._first))
