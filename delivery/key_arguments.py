@@ -66,6 +66,7 @@ def _make(each: Commands, command: Command, config: Callable[[argparse.Namespace
             algorithm=given.algorithm,
             since=given.since,
             years=given.years,
+            second=given.national,
         )
 
     says = (
@@ -132,6 +133,8 @@ def _rotate(each: Commands, command: Command, config: Callable[[argparse.Namespa
                 "certificate_file": given.certificate_file,
                 "credential": given.credential,
             },
+            second=given.national,
+            file=given.file,
         )
 
     says = (
@@ -144,6 +147,7 @@ def _rotate(each: Commands, command: Command, config: Callable[[argparse.Namespa
     )
     made = command(each, "rotate", run, says, example)
     _takes_new(made, needed=True)
+    made.add_argument("--file", default="", metavar="NAME", help="with --national: its file in keys; else it is made")
     made.add_argument("--label", default="", help="of the next key on the token")
     made.add_argument("--key-id", default="", metavar="HEX", help="of the next key on the token")
     made.add_argument(
@@ -202,6 +206,7 @@ def _revoke(each: Commands, command: Command, config: Callable[[argparse.Namespa
 def _takes_new(made: argparse.ArgumentParser, *, needed: bool) -> None:
     made.add_argument("--court", required=True, metavar="CODE")
     made.add_argument("--reason", required=True, help="goes on record")
+    made.add_argument("--national", action="store_true", help="the SM2 key of the court's second seal")
     made.add_argument("--years", type=_years, default=5, metavar="N", help="how long a certificate made here is valid")
     says = SINCE + ("" if needed else OR_SOON)
     made.add_argument("--from", dest="since", type=_moment, required=needed, metavar="TIME", help=says)
