@@ -18,6 +18,7 @@ from delivery.web.problems import Problem, faulty, not_found
 from delivery.web.site import Site
 from delivery.web.stored import PACK
 from delivery.web.submissions import ID, for_case_systems
+from signing.errors import SigningError
 
 LARGEST_WORD = 64 * 1024
 """Bytes of a withdrawal."""
@@ -103,6 +104,9 @@ async def _proof_pack(site: Site, request: web.Request, client: Client) -> web.R
     except PackWaits as waits:
         why = f"Timestamps are missing since {waits.since.isoformat()}, and the pack waits for one."
         raise Problem(404, "no_pack", why) from waits
+    except SigningError as fault:
+        says = f"The pack cannot be sealed now ({type(fault).__name__}): try again later."
+        raise Problem(503, "unavailable", says) from fault
     if content is None:
         raise Problem(404, "no_pack", "The proof is from before packs were made: it has no evidence beside it.")
     headers = {"Cache-Control": "no-store", "Content-Disposition": f'attachment; filename="{delivery.id}.asice"'}
