@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from delivery.core.civil import NoCalendarData, local_day
 from delivery.core.deadlines import deadlines
-from delivery.core.judging import Judged, instant_of, judge_effect, judged_attempts
+from delivery.core.judging import NO_CALENDAR, Judged, instant_of, judge_effect, judged_attempts
 from delivery.core.model import Delivery, Document, Effect, Fact, Outcome
+from delivery.core.periods import WhyNot
 from delivery.core.question import Question
 from delivery.core.rows import Consequence
 from delivery.core.rulebook import Rulebook
@@ -24,6 +25,8 @@ from delivery.core.trial import Trial
 STRENGTH = {Outcome.SERVED: 3, Outcome.DEEMED: 2, Outcome.PRESUMED: 1}
 ON_PROPOSALS = frozenset({"clerk_confirm", "judge_decision", "cure_evidence", "direct_service"})
 """Tasks whose decision is one on the effect that the rulebook proposes."""
+
+LOOK_AGAIN = timedelta(days=1)
 
 STICKY = ("incident", "legal_opinion_due")
 """Flags that one attempt raises and another attempt's success does not lower."""
@@ -43,10 +46,18 @@ class Verdict:
 
     @property
     def changes_at(self) -> datetime | None:
-        """When time alone may make it another: the end of the first term that was asked for and is not over."""
-        trials = [self.whole, *(one.trial for one in self.attempts)]
-        ends = [end for trial in trials for end in trial.terms_end() if end > self.whole.question.as_of]
+        """When time alone may make it another: the end of the first term that was asked for and is not over, and a day
+        from now where a calendar is missing: it may be on file by then (law.md P15).
+        """
+        trials, now = [self.whole, *(one.trial for one in self.attempts)], self.whole.question.as_of
+        ends = [end for trial in trials for end in trial.terms_end() if end > now]
+        ends += [now + LOOK_AGAIN] if self._lacks_calendar else []
         return min(ends, default=None)
+
+    @property
+    def _lacks_calendar(self) -> bool:
+        periods = any(one.why_not == WhyNot.NO_CALENDAR_DATA for one in self.effect.deadlines)
+        return periods or any(one.effect.rule == NO_CALENDAR for one in self.attempts)
 
 
 def decide(question: Question, book: Rulebook) -> Verdict:

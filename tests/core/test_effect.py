@@ -285,6 +285,22 @@ def test_an_answer_that_waits_for_no_term_does_not_change_alone() -> None:
     assert changes_at(message(ARRIVED)) is None
 
 
+def test_where_a_calendar_is_missing_it_is_looked_for_every_day() -> None:
+    """It is on file one day, and then the deadlines that could not be told are."""
+    year = max(book().rest_days.years)
+    late = {"document": "complaint_copy", "as_of": cases.at(f"{year}-12-29")}
+    assert changes_at(message(fact("arrived", f"{year}-12-10"), **late)) is None
+    unknown = verdict(message(fact("arrived", f"{year}-12-28"), **late))
+    assert {one.why_not for one in unknown.effect.deadlines} == {"no_calendar_data"}
+    assert unknown.changes_at == datetime.fromisoformat(cases.at(f"{year}-12-30"))
+    asked = cases.at(f"{year + 1}-05-04")
+    over = {**NOTICE, "events": [*cases.notice(f"{year + 1}-03-02")], "as_of": asked}
+    assert (effect_of(over).rule, changes_at(over)) == (
+        "no_calendar",
+        datetime.fromisoformat(asked) + timedelta(days=1),
+    )
+
+
 def test_the_thirty_days_of_a_payment_order_end_at_midnight() -> None:
     order = mail(document="payment_order", papers={"issued_on": "2025-09-05"}, as_of=cases.at(20))
     assert changes_at(order) == datetime.fromisoformat("2025-10-06T00:00:00+08:00")
