@@ -10,13 +10,17 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 export PYTHONUTF8 := 1
 
-.PHONY: run test check bench lock clean install install-dev
+.PHONY: run test search check bench lock clean install install-dev
 
 run: install
 	$(IN_VENV)/songda demo
 
 test: install-dev
 	$(IN_VENV)/python -m pytest -n 2 --dist loadfile
+
+# The same tests with new examples each time (test: the same ones), for as many rounds as you have time for.
+search: install-dev
+	$(IN_VENV)/python -m pytest -n 2 --dist loadfile --hypothesis-profile=search
 
 check: install-dev
 	$(IN_VENV)/ruff format --check .
@@ -25,7 +29,7 @@ check: install-dev
 	$(IN_VENV)/lint-imports --no-logo
 
 bench: install-dev
-	$(IN_VENV)/python -m tests.bench
+	$(IN_VENV)/python -m tests.bench $(ROWS)
 
 # Both files again, as new as the registry allows, for Python 3.11 on Linux (hashes of every wheel, so aarch64 too);
 # the second holds everything of the first at the same version.

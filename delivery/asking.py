@@ -20,7 +20,7 @@ from delivery import rulebooks
 from delivery.core.effect import decide
 from delivery.core.effect_answer import answer_json
 from delivery.core.fields import Fault, Faults
-from delivery.core.knobs import Knobs, KnobsWrong
+from delivery.core.knobs import Knobs
 from delivery.core.period_answer import period_json
 from delivery.core.period_question import PeriodQuestion, read_period_question
 from delivery.core.periods import PeriodLaw
@@ -65,19 +65,17 @@ def effect(config: Path | None, file: Path, court: str | None = None) -> int:
 
 
 def _effect(scenario: Any, place: str, book_of: Callable[[str], Rulebook | None]) -> Mapping[str, Any] | Faults:
-    asked = read_scenario(scenario, place)
+    def knobs_of(name: str) -> Knobs | None:
+        book = book_of(name)
+        return Knobs(book.knobs) if book else None
+
+    asked = read_scenario(scenario, place, knobs_of)
     if not isinstance(asked, Asked):
         return asked
     book = book_of(asked.jurisdiction)
-    if book is None:
-        says = f"There is no rulebook {asked.jurisdiction}."
-        return (Fault(pointer=f"{place}/jurisdiction", code="unknown_rulebook", message=says),)
-    try:
-        knobs = Knobs(book.knobs).turned(asked.knobs)
-    except KnobsWrong as wrong:
-        return tuple(Fault(pointer=f"{place}/knobs/{name}", code="unknown_word", message=m) for name, m in wrong.faults)
-    told = {name: knobs[name] for name in asked.knobs}
-    return answer_json(asked.id, decide(replace(asked.question, knobs=told), book))
+    if book is None:  # said already, among the faults
+        return ()
+    return answer_json(asked.id, decide(replace(asked.question, knobs=asked.knobs), book))
 
 
 def _period(scenario: Any, place: str, law_of: Callable[[str], PeriodLaw | None]) -> Mapping[str, Any] | Faults:

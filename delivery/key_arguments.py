@@ -13,6 +13,7 @@ from delivery.key_settings import ALGORITHMS
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 Command: TypeAlias = Callable[[Commands, str, Callable[[argparse.Namespace], int], str, str], argparse.ArgumentParser]
 MOST_YEARS = 30
+SINCE, OR_SOON = "from when it seals, with its offset", "; else as soon as it is enabled"
 ID = "the key's id, 16 hex digits, as songda keys list shows it"
 
 
@@ -37,7 +38,7 @@ def add_keys(
         "it; from its day on it seals, while the old certificate still verifies and links still open.",
     )
     each = keys.add_subparsers(dest="keys", required=True, metavar="WHAT")
-    for add in (_list, _make, _rotate, _enable, _revoke):
+    for add in (_list, _make, _request, _import, _rotate, _enable, _revoke):
         takes_config(add(each, command, config))
 
 
@@ -65,6 +66,7 @@ def _make(each: Commands, command: Command, config: Callable[[argparse.Namespace
             algorithm=given.algorithm,
             since=given.since,
             years=given.years,
+            second=given.national,
         )
 
     says = (
@@ -74,6 +76,44 @@ def _make(each: Commands, command: Command, config: Callable[[argparse.Namespace
     made = command(each, "make", run, says, "  songda keys make --court 632801 --algorithm p-384 --reason 'first key'")
     _takes_new(made, needed=False)
     made.add_argument("--algorithm", choices=ALGORITHMS, help="else as the court's settings say")
+    return made
+
+
+def _request(each: Commands, command: Command, config: Callable[[argparse.Namespace], Path]) -> argparse.ArgumentParser:
+    def run(given: argparse.Namespace) -> int:
+        from delivery import key_commands
+
+        return key_commands.request(config(given), given.court, algorithm=given.algorithm, output=given.output)
+
+    says = (
+        "A new key in an encrypted file below the data folder, and the request (PKCS #10) with which an authority "
+        "makes a certificate for it. It cannot seal before that certificate was imported and two clerks enabled it."
+    )
+    made = command(each, "request", run, says, "  songda keys request --court 632801 -o 632801.csr")
+    made.add_argument("--court", required=True, metavar="CODE")
+    made.add_argument("--algorithm", choices=ALGORITHMS, help="else as the court's settings say")
+    made.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="where the request goes, PEM")
+    return made
+
+
+def _import(each: Commands, command: Command, config: Callable[[argparse.Namespace], Path]) -> argparse.ArgumentParser:
+    def run(given: argparse.Namespace) -> int:
+        from delivery import key_commands
+
+        return key_commands.take_issued(
+            config(given), given.court, given.certificate, reason=given.reason, since=given.since
+        )
+
+    says = (
+        "The certificate that an authority made for a requested key: PEM, the key's own first, then who issued each. "
+        "It is checked (every fault at once) and entered in the inventory; it seals once two clerks enabled it."
+    )
+    example = "  songda keys import --court 632801 --certificate 632801.pem --reason 'issued by the authority'"
+    made = command(each, "import", run, says, example)
+    made.add_argument("--court", required=True, metavar="CODE")
+    made.add_argument("--certificate", type=Path, required=True, metavar="FILE", help="the chain, PEM")
+    made.add_argument("--reason", required=True, help="goes on record")
+    made.add_argument("--from", dest="since", type=_moment, metavar="TIME", help=SINCE + OR_SOON)
     return made
 
 
@@ -87,7 +127,14 @@ def _rotate(each: Commands, command: Command, config: Callable[[argparse.Namespa
             reason=given.reason,
             since=given.since,
             years=given.years,
-            names={"label": given.label, "key_id": given.key_id, "credential": given.credential},
+            names={
+                "label": given.label,
+                "key_id": given.key_id,
+                "certificate_file": given.certificate_file,
+                "credential": given.credential,
+            },
+            second=given.national,
+            file=given.file,
         )
 
     says = (
@@ -100,8 +147,12 @@ def _rotate(each: Commands, command: Command, config: Callable[[argparse.Namespa
     )
     made = command(each, "rotate", run, says, example)
     _takes_new(made, needed=True)
+    made.add_argument("--file", default="", metavar="NAME", help="with --national: its file in keys; else it is made")
     made.add_argument("--label", default="", help="of the next key on the token")
     made.add_argument("--key-id", default="", metavar="HEX", help="of the next key on the token")
+    made.add_argument(
+        "--certificate-file", default="", metavar="NAME", help="its chain, PEM, in the folder keys; else on the token"
+    )
     made.add_argument("--credential", default="", help="of the next key at the signing service")
     return made
 
@@ -155,8 +206,9 @@ def _revoke(each: Commands, command: Command, config: Callable[[argparse.Namespa
 def _takes_new(made: argparse.ArgumentParser, *, needed: bool) -> None:
     made.add_argument("--court", required=True, metavar="CODE")
     made.add_argument("--reason", required=True, help="goes on record")
+    made.add_argument("--national", action="store_true", help="the SM2 key of the court's second seal")
     made.add_argument("--years", type=_years, default=5, metavar="N", help="how long a certificate made here is valid")
-    says = "from when it seals, with its offset" + ("" if needed else "; else as soon as it is enabled")
+    says = SINCE + ("" if needed else OR_SOON)
     made.add_argument("--from", dest="since", type=_moment, required=needed, metavar="TIME", help=says)
 
 

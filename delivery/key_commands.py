@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import getpass
+import hashlib
 import json
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+from cryptography.exceptions import UnsupportedAlgorithm
 
 from delivery import keyring, keys, wiring
 from delivery.checking import checked
@@ -24,14 +26,18 @@ from delivery.journal.accounts import Clerk
 from delivery.journal.journal import Journal
 from delivery.settings import CourtSettings, Settings, SettingsWrong
 from signing.certificates import PARTS, key_facts, pem_chain
+from signing.certification import chain_faults, chain_in, completed, key_of, make_request, requested_key
 from signing.errors import SigningError
 from signing.keys import KeyKind, make_key_file
+from signing.national.sm2 import facts_of
 from signing.policy import weakens_on
 from signing.secrecy import keep_memory_private
 from signing.signer import Algorithm
 
 DONE, REFUSED, TO_MEND = 0, 1, 2
 OPERATOR = "operator"
+REQUEST = ".request.pem"
+"""How the name of a key file ends that waits for its certificate."""
 _STATES = {
     KeyState.MADE: "made: two clerks have to enable it",
     KeyState.HALF_ENABLED: "enabled by one: a second clerk has to",
@@ -47,6 +53,10 @@ _REFUSALS = {
     Refusal.NEEDS_JUDGE: "a judge has to: one of the two who enable is a judge, and a judge revokes",
     Refusal.OVER: "that is over: the key is enabled, or it was revoked",
 }
+
+_NO_KEY = (
+    "certificate 1 is for no key that was requested here and waits: the key's own comes first (songda keys request)"
+)
 
 
 class Told(Exception):
@@ -71,33 +81,96 @@ def listing(config: Path, court: str | None, *, as_json: bool) -> int:
     return _run(config, show)
 
 
-def make(config: Path, court: str, *, reason: str, algorithm: str | None, since: datetime | None, years: int) -> int:
-    """A new key in a file, entered in the inventory; it does not seal before two clerks enabled it."""
+def make(
+    config: Path,
+    court: str,
+    *,
+    reason: str,
+    algorithm: str | None,
+    since: datetime | None,
+    years: int,
+    second: bool = False,
+) -> int:
+    """A new key in a file, entered in the inventory; it does not seal before two clerks enabled it. `second`: for the
+    court's second seal.
+    """
 
     async def act(at: Inventory) -> None:
         tenant = _court(at.settings, court)
-        if tenant.key.kind != "file":
+        if second:
+            source, chain = _second(at.settings, tenant, years, "")
+        elif tenant.key.kind != "file":
             raise Told(f"the key of {court} is not in a file: make it where it is, then `songda keys rotate` enters it")
-        kind = KeyKind(algorithm or tenant.key.algorithm)
-        source, chain = _made_file(at.settings, tenant, kind, years)
+        else:
+            source, chain = _made_file(at.settings, tenant, KeyKind(algorithm or tenant.key.algorithm), years)
         await _enter(at, tenant, source, chain, reason, since)
 
     return _run(config, act)
 
 
-def rotate(config: Path, court: str, *, reason: str, since: datetime, years: int, names: dict[str, str]) -> int:
-    """The next key: made in a file, or entered where the court made it, to seal from that moment on."""
+def rotate(
+    config: Path,
+    court: str,
+    *,
+    reason: str,
+    since: datetime,
+    years: int,
+    names: dict[str, str],
+    second: bool = False,
+    file: str = "",
+) -> int:
+    """The next key: made in a file, or entered where the court made it, to seal from that moment on. `second`: of the
+    court's second seal, in `file` where it was put there.
+    """
 
     async def act(at: Inventory) -> None:
         tenant = _court(at.settings, court)
-        if not await at.journal.keys(court):
+        if not any(key.second == second for key in await at.journal.keys(court)):
             raise Told(f"{court} has no key yet: songda keys make")
-        if tenant.key.kind == "file":
+        if second:
+            source, chain = await asyncio.to_thread(_second, at.settings, tenant, years, file)
+        elif tenant.key.kind == "file":
             source, chain = _made_file(at.settings, tenant, KeyKind(tenant.key.algorithm), years)
         else:
             source = keys.named_source(tenant, **{name: value for name, value in names.items() if value})
             chain = (await asyncio.to_thread(keys.recipe_of(at.settings, tenant, source))).chain
         await _enter(at, tenant, source, chain, reason, since)
+
+    return _run(config, act)
+
+
+def request(config: Path, court: str, *, algorithm: str | None, output: Path) -> int:
+    """A new key in a file, without a certificate yet, and the request for one that goes to an authority."""
+
+    async def act(at: Inventory) -> None:
+        tenant = _court(at.settings, court)
+        if tenant.key.kind != "file":
+            raise Told(f"the key of {court} is not in a file: have the request made where the key is")
+        kind = KeyKind(algorithm or tenant.key.algorithm)
+        made = make_request(keyring.password(at.settings), court=court, court_name=tenant.name_zh, kind=kind)
+        path = at.settings.data / "keys" / f"{court}-{hashlib.sha256(made.key).hexdigest()[:16]}{REQUEST}"
+        keyring.write_private(path, made.content)
+        await asyncio.to_thread(output.write_bytes, made.request)
+        print(f"{output}: for the authority. The key waits in {path.name}.")
+        print(f"Next: songda keys import --court {court} --certificate FILE --reason '...', with what comes back")
+
+    return _run(config, act)
+
+
+def take_issued(config: Path, court: str, certificate: Path, *, reason: str, since: datetime | None) -> int:
+    """The certificate of a requested key, with its issuers: entered like any new key. Every fault at once."""
+
+    async def act(at: Inventory) -> None:
+        tenant = _court(at.settings, court)
+        chain = chain_in(await asyncio.to_thread(certificate.read_bytes))
+        waiting = _waiting_for(at.settings, court, chain)
+        faults = [*([] if waiting else [_NO_KEY]), *chain_faults(chain, max(at.now, since or at.now))]
+        if waiting is None or faults:
+            raise Told("\n".join(faults))
+        made = completed(waiting.read_bytes(), keyring.password(at.settings), chain)
+        source = _kept(at.settings, tenant, made.content, chain)
+        await _enter(at, tenant, {**source, "certificate": keys.ISSUED}, chain, reason, since)
+        waiting.unlink()
 
     return _run(config, act)
 
@@ -173,19 +246,51 @@ def _court(settings: Settings, code: str) -> CourtSettings:
 def _made_file(
     settings: Settings, court: CourtSettings, kind: KeyKind, years: int
 ) -> tuple[keys.Source, tuple[bytes, ...]]:
-    begin = wiring.clock_of(settings).now().replace(microsecond=0) - timedelta(days=1)
+    begin, end = _validity(settings, years)
     made = make_key_file(
         keyring.password(settings),
         court=court.code,
         court_name=court.name_zh,
         not_before=begin,
-        not_after=begin + timedelta(days=366 * years),
+        not_after=end,
         kind=kind,
     )
     chain = pem_chain(made.certificate_pem)
+    return _kept(settings, court, made.content, chain), chain
+
+
+def _second(settings: Settings, court: CourtSettings, years: int, file: str) -> tuple[keys.Source, tuple[bytes, ...]]:
+    """A key of the second seal: in the file that was put there, or made."""
+    if court.national is None:
+        raise Told(
+            f"the settings name no second seal for {court.code}: national = {{ kind = 'file' }} in its [[court]]"
+        )
+    if not file:
+        begin, end = _validity(settings, years)
+        file = keyring.make_national(settings, court, begin, end)
+    source = keys.second_source(file)
+    return source, keys.recipe_of(settings, court, source)().chain
+
+
+def _validity(settings: Settings, years: int) -> tuple[datetime, datetime]:
+    begin = wiring.clock_of(settings).now().replace(microsecond=0) - timedelta(days=1)
+    return begin, begin + timedelta(days=366 * years)
+
+
+def _kept(settings: Settings, court: CourtSettings, content: bytes, chain: tuple[bytes, ...]) -> keys.Source:
     name = f"{court.code}-{key_facts(chain[0]).fingerprint[:16]}.pem"
-    keyring.write_private(settings.data / "keys" / name, made.content)
-    return keys.named_source(court, file=name), chain
+    keyring.write_private(settings.data / "keys" / name, content)
+    return keys.named_source(court, file=name)
+
+
+def _waiting_for(settings: Settings, court: str, chain: tuple[bytes, ...]) -> Path | None:
+    """The request file whose key the first certificate is for."""
+    with suppress(ValueError, UnsupportedAlgorithm):
+        wanted = key_of(chain[0])
+        for path in sorted((settings.data / "keys").glob(f"{court}-*{REQUEST}")):
+            if requested_key(path.read_bytes()) == wanted:
+                return path
+    return None
 
 
 async def _enter(
@@ -196,10 +301,9 @@ async def _enter(
     reason: str,
     since: datetime | None,
 ) -> None:
-    key = keys.described(court.code, source, chain)
-    ruling = key_facts(chain[0]).ruling(max(at.now, since or at.now).date())
-    if not ruling.ok:
-        raise Told(ruling.reason_en)
+    key, begins = keys.described(court.code, source, chain), max(at.now, since or at.now)
+    if faults := [*(_second_faults(chain[0], begins) if key.second else chain_faults(chain, begins))]:
+        raise Told("\n".join(faults))
     made = KeyAct(at=at.now, act=MADE, by=getpass.getuser(), role=OPERATOR, reason=reason, since=since)
     if not await at.journal.keep_key(key, made):
         raise Told(f"{key.id} is in the inventory already: name another key")
@@ -208,6 +312,14 @@ async def _enter(
     print(
         f"Next: two clerks enable it, one of them a judge: /console/keys, or songda keys enable {key.id} --clerk NAME"
     )
+
+
+def _second_faults(certificate: bytes, begins: datetime) -> Iterator[str]:
+    facts = facts_of(certificate)
+    if begins > facts.not_after:
+        yield f"certificate 1 ends on {facts.not_after:%Y-%m-%d}, before the key would seal"
+    if not (ruling := facts.ruling(begins.date())).ok:
+        yield ruling.reason_en
 
 
 async def _signed_in(journal: Journal, name: str, password: str) -> Clerk:

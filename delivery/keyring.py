@@ -16,7 +16,6 @@ from delivery.clock import COURT_ZONE
 from delivery.core.rulebook import Rulebook
 from delivery.rulebooks import installed_rulebook
 from delivery.settings import CourtSettings, Settings
-from signing.certificates import chain_pem
 from signing.keys import KeyKind, OpenedKeys, make_key_file, open_key_file
 from signing.national import keys as national
 
@@ -107,24 +106,34 @@ def keys_of(settings: Settings, court: CourtSettings) -> OpenedKeys:
 
 
 def national_key(settings: Settings, court: CourtSettings) -> Path:
-    """The file with the SM2 key of a court that has a second seal. Raises SecretMissing."""
+    """The file with the first SM2 key of a court that has a second seal. Raises SecretMissing."""
     named = court.national.file if court.national else ""
     path = settings.data / "keys" / (named or f"{court.code}-sm2.pem")
     if not path.exists():
         if not settings.self_made:
             raise SecretMissing(f"{path}: put the court's SM2 key there, or start once with self_made = true")
-        serial = secrets.randbits(126) + 1
-        made = national.make_key_file(
-            password(settings), court_name=court.name_zh, serial=serial, not_before=NOT_BEFORE, not_after=NOT_AFTER
-        )
-        write_private(path, made)
+        write_private(path, _national_file(settings, court, secrets.randbits(126) + 1, NOT_BEFORE, NOT_AFTER))
     return path
 
 
-def publish_national(settings: Settings, court: CourtSettings, certificate: bytes) -> None:
-    """`seal-sm2.pem`: what `--trust` names for the second seal; `certificate` is DER."""
+def make_national(settings: Settings, court: CourtSettings, not_before: datetime, not_after: datetime) -> str:
+    """The name of a new file with a further SM2 key."""
+    serial = secrets.randbits(126) + 1
+    name = f"{court.code}-sm2-{serial:032x}.pem"
+    write_private(settings.data / "keys" / name, _national_file(settings, court, serial, not_before, not_after))
+    return name
+
+
+def _national_file(settings: Settings, court: CourtSettings, serial: int, begin: datetime, end: datetime) -> bytes:
+    return national.make_key_file(
+        password(settings), court_name=court.name_zh, serial=serial, not_before=begin, not_after=end
+    )
+
+
+def publish_national(settings: Settings, court: CourtSettings, certificates: bytes) -> None:
+    """`seal-sm2.pem`: what `--trust` names for the second seal."""
     name = "seal-sm2.pem" if len(settings.courts) == 1 else f"seal-sm2-{court.code}.pem"
-    (settings.data / name).write_bytes(chain_pem((certificate,)))
+    (settings.data / name).write_bytes(certificates)
 
 
 def publish_certificate(settings: Settings, court: CourtSettings, certificate: bytes) -> None:

@@ -29,7 +29,8 @@ from signing.certificates import chain_pem, key_facts, pem_chain
 from signing.errors import KeyRefused
 from signing.file_signer import Recipe
 from signing.keys import open_key_file
-from signing.pool import SealKeys, SealPool
+from signing.national.sm2 import facts_of
+from signing.pool import SealKeys, SealPool, SecondKey
 
 LOOK_EVERY = 15.0
 """Seconds between two looks for keys that were enabled or revoked elsewhere."""
@@ -38,6 +39,12 @@ SERVICE = "service"
 """The role of acts that nobody did by hand."""
 
 Source = Mapping[str, str]
+NATIONAL_FILE = "sm2-file"
+"""Of a source's `kind`: a file with the key of a second seal."""
+
+ISSUED = "issued"
+"""Of a source's `certificate`: an authority made it, not we."""
+
 log = structlog.get_logger()
 
 
@@ -85,20 +92,30 @@ class Watch:
 
 
 async def enter_first_keys(settings: Settings, journal: Journal, now: datetime) -> None:
-    """The key of each court that has none in the inventory. On an installation that makes its own keys it is enabled by
-    itself, and the record says so; anywhere else it waits for two clerks. Raises SecretMissing, SigningError.
+    """The key of each court that has none in the inventory, and that of its second seal where the settings name one. On
+    an installation that makes its own keys they are enabled by themselves, and the record says so; anywhere else they
+    wait for two clerks. Raises SecretMissing, SigningError.
     """
     for court in settings.courts:
-        if await journal.keys(court.code):
-            continue
-        source = first_source(settings, court)
-        chain = (await asyncio.to_thread(recipe_of(settings, court, source))).chain
-        key = described(court.code, source, chain)
-        acts = [_act(MADE, SERVICE, now, "首次启动时登记 entered at the first start")]
-        if settings.self_made:
-            says = "自动生成密钥的环境（演练、试用）：未经双人启用 a self-made installation: no two clerks were asked"
-            acts.append(_act(ENABLED, ITSELF, now, says, since=key.not_before))
-        await journal.keep_key(key, *acts)
+        known = await journal.keys(court.code)
+        if all(key.second for key in known):
+            await _enter_found(settings, court, journal, first_source(settings, court), now)
+        if court.national and (court.national.file or not any(key.second for key in known)):
+            source = second_source(keyring.national_key(settings, court).name)
+            await _enter_found(settings, court, journal, source, now)
+
+
+async def _enter_found(
+    settings: Settings, court: CourtSettings, journal: Journal, source: Source, now: datetime
+) -> None:
+    chain = (await asyncio.to_thread(recipe_of(settings, court, source))).chain
+    key = described(court.code, source, chain)
+    others = [one for one in await journal.keys(court.code) if one.second == key.second]
+    acts = [_act(MADE, SERVICE, now, "首次启动时登记 entered at the first start")]
+    if settings.self_made:
+        says = "自动生成密钥的环境（演练、试用）：未经双人启用 a self-made installation: no two clerks were asked"
+        acts.append(_act(ENABLED, ITSELF, now, says, since=None if others else key.not_before))
+    await journal.keep_key(key, *acts)
 
 
 def _act(what: str, by: str, at: datetime, reason: str, since: datetime | None = None) -> KeyAct:
@@ -128,9 +145,14 @@ def named_source(court: CourtSettings, **other: str) -> Source:
     return {"kind": key.kind, **names, **other}
 
 
+def second_source(file: str) -> Source:
+    """Of a key of the second seal, in that file of the folder."""
+    return {"kind": NATIONAL_FILE, "file": file}
+
+
 def described(court: str, source: Source, chain: tuple[bytes, ...]) -> SealKey:
-    """The inventory's row for that key."""
-    facts = key_facts(chain[0])
+    """The inventory's row for that key. Raises KeyFileUnreadable."""
+    facts = facts_of(chain[0]) if source["kind"] == NATIONAL_FILE else key_facts(chain[0])
     return SealKey(
         id=facts.fingerprint[:16],
         court=court,
@@ -150,16 +172,27 @@ def described(court: str, source: Source, chain: tuple[bytes, ...]) -> SealKey:
 
 def ring_of(settings: Settings, keys: Sequence[SealKey], now: datetime) -> Ring:
     """Also hands out the certificates to be trusted: `seal.pem`, `seal-sm2.pem`. Raises SecretMissing, SigningError."""
-    courts = {court.code: tuple(_seals(settings, court, keys)) for court in settings.courts}
+    courts = {court.code: tuple(_seals(settings, court, keys, now)) for court in settings.courts}
     for court in settings.courts:
         if usable := overlapping(keys, court.code):
-            keyring.publish_certificate(settings, court, "".join(key.certificate for key in usable).encode())
+            keyring.publish_certificate(settings, court, b"".join(map(_trusted, usable)))
+        if usable := overlapping(keys, court.code, second=True):
+            keyring.publish_national(settings, court, "".join(key.certificate for key in usable).encode())
     return Ring(courts, tuple(dict.fromkeys(_link_keys(settings, keys, now))))
 
 
-def _seals(settings: Settings, court: CourtSettings, keys: Iterable[SealKey]) -> Iterable[SealKeys]:
-    second = _national(settings, court) if court.national else None
-    for key in overlapping([*keys], court.code):
+def _trusted(key: SealKey) -> bytes:
+    """What whoever trusts that key trusts. The issuer of a certificate made here issued nothing else. An authority
+    issued many: trust in it would be trust in all its customers, so its own certificates are left out.
+    """
+    source, content = json.loads(key.source), key.certificate.encode()
+    made_here = source["kind"] == "file" and source.get("certificate") != ISSUED
+    return content if made_here else chain_pem(pem_chain(content)[:1])
+
+
+def _seals(settings: Settings, court: CourtSettings, keys: Sequence[SealKey], now: datetime) -> Iterable[SealKeys]:
+    second = _seconds(settings, court, keys, now) if court.national else None
+    for key in overlapping(keys, court.code):
         try:
             recipe = recipe_of(settings, court, json.loads(key.source))
         except KeyRefused:
@@ -176,12 +209,20 @@ def _seals(settings: Settings, court: CourtSettings, keys: Iterable[SealKey]) ->
         )
 
 
-def _national(settings: Settings, court: CourtSettings) -> Recipe:
-    """Opened here once, so that a file that does not open is told at the start."""
-    path = keyring.national_key(settings, court).absolute()
-    recipe = NationalFileKey(str(path), str(path.with_name("password")))
-    keyring.publish_national(settings, court, recipe().chain[0])
-    return recipe
+def _seconds(settings: Settings, court: CourtSettings, keys: Sequence[SealKey], now: datetime) -> tuple[SecondKey, ...]:
+    """The one that seals now is opened here once, so that a file that does not open is told at the start."""
+    if current := sealing(keys, court.code, now, second=True):
+        recipe_of(settings, court, json.loads(current.source))()
+    return tuple(
+        SecondKey(
+            signer=recipe_of(settings, court, json.loads(key.source)),
+            certificate=pem_chain(key.certificate.encode())[0],
+            seals_from=key.seals_from,
+            seals_until=key.not_after,
+        )
+        for key in overlapping(keys, court.code, second=True)
+        if key.seals_from
+    )
 
 
 def recipe_of(settings: Settings, court: CourtSettings, source: Source) -> Recipe:
@@ -190,6 +231,8 @@ def recipe_of(settings: Settings, court: CourtSettings, source: Source) -> Recip
     match source["kind"]:
         case "file":
             return FileKey(str(folder / source["file"]), str(folder / "password"))
+        case kind if kind == NATIONAL_FILE:
+            return NationalFileKey(str(folder / source["file"]), str(folder / "password"))
         case "pkcs11" if key.kind == "pkcs11":
             return Pkcs11Key(
                 module=key.module,

@@ -34,6 +34,15 @@ def _kept(file: Path, trust: bytes) -> None:
         file.write_bytes(known + trust)
 
 
+async def alone(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Timestamping | None:
+    """For a command beside the service. A rehearsal's authority lives in the service alone: what waits for a token is
+    left to its queue.
+    """
+    if COUNTERPART in settings.counterparts:
+        return Timestamping([], clock=clock)
+    return await timestamping(settings, clock, None, stack)
+
+
 def fetcher_of(settings: Settings, clock: Clock, stack: AsyncExitStack) -> RevocationFetcher | None:
     """Who asks for revocation data; None where the settings forbid it."""
     if not settings.fetch_revocation:

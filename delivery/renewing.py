@@ -10,11 +10,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
-from adapters.timestamping import Timestamping
-from delivery import authorities, keys, ledger_keys, wiring
+from delivery import authorities, keys, lasting, ledger_keys, wiring
 from delivery.checking import checked
 from delivery.clock import SystemClock
-from delivery.core.ports import Clock
 from delivery.document_keys import documents_of
 from delivery.journal.journal import Journal
 from delivery.settings import Settings, SettingsWrong
@@ -63,9 +61,9 @@ async def _opened(settings: Settings) -> AsyncIterator[Renewing]:
         await wiring.go_on(clock, journal)
         seals = SealPool(keys.ring_of(settings, await journal.keys(), clock.now()).courts, processes=0)
         stack.callback(seals.close)
-        timestamping = _timestamping(settings, clock)
-        if timestamping:
-            stack.push_async_callback(timestamping.close)
+        timestamping = await lasting.alone(settings, clock, stack)
+        fetcher = lasting.fetcher_of(settings, clock, stack)
+        revocations = RevocationData(journal, clock, fetcher, seals.chains, authorities.anchors(settings))
         documents = documents_of(settings)
         packing = Packing(
             journal=journal,
@@ -73,7 +71,7 @@ async def _opened(settings: Settings) -> AsyncIterator[Renewing]:
             seals=seals,
             clock=clock,
             log_key=str(ledger_keys.log_key(settings).key),
-            revocations=RevocationData(journal, clock, None, seals.chains, authorities.anchors(settings)),
+            revocations=revocations,
         )
         yield Renewing(
             journal=journal,
@@ -82,14 +80,8 @@ async def _opened(settings: Settings) -> AsyncIterator[Renewing]:
             packing=packing,
             seals=seals,
             stamping=Stamping(journal, clock, timestamping) if timestamping else None,
+            revocations=revocations,
         )
-
-
-def _timestamping(settings: Settings, clock: Clock) -> Timestamping | None:
-    """A rehearsal's authority lives in the service alone."""
-    if authorities.COUNTERPART in settings.counterparts:
-        return None
-    return authorities.timestamping_of(settings, clock, {})
 
 
 def _progress() -> Callable[[Tally], None]:

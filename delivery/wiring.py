@@ -158,9 +158,16 @@ async def build(
             clock=clock,
             log_key=str(log_key.key),
             revocations=revocations,
+            stamping=stamping,
         )
         renewing = Renewing(
-            journal=journal, documents=documents, clock=clock, packing=packing, seals=seals, stamping=stamping
+            journal=journal,
+            documents=documents,
+            clock=clock,
+            packing=packing,
+            seals=seals,
+            stamping=stamping,
+            revocations=revocations,
         )
         app = _app(settings, bench, intake, keys.link_keys, callbacks, packing)
         app.middlewares.append(requests.middleware)

@@ -57,6 +57,11 @@ _MAKERS: Mapping[KeyKind, Callable[[], SealingKey]] = {
 }
 
 
+def new_key(kind: KeyKind) -> SealingKey:
+    """From the system's randomness."""
+    return _MAKERS[kind]()
+
+
 @dataclass(frozen=True)
 class KeyFile:
     """A new key file. `content` is secret in spite of its encryption; `certificate_pem` is public."""
@@ -90,11 +95,11 @@ def make_key_file(
     """
     if not password:
         raise ValueError("a key file needs a password")
-    issuer_key, seal_key = _MAKERS[kind](), _MAKERS[kind]()
+    issuer_key, seal_key = new_key(kind), new_key(kind)
     validity = (not_before, not_after)
-    issuer = _issuer_certificate(issuer_key, _name(court, court_name, f"{court_name} CA"), validity)
+    issuer = _issuer_certificate(issuer_key, subject_name(court, court_name, f"{court_name} CA"), validity)
     certificate = _seal_certificate(
-        seal_key, issuer, issuer_key, _name(court, court_name, court_name), validity, serial
+        seal_key, issuer, issuer_key, subject_name(court, court_name, court_name), validity, serial
     )
     chain = b"".join(one.public_bytes(serialization.Encoding.PEM) for one in (certificate, issuer))
     return KeyFile(content=private_pem(seal_key, password) + chain, certificate_pem=chain)
@@ -102,17 +107,23 @@ def make_key_file(
 
 def open_key_file(content: bytes, password: bytes) -> OpenedKeys:
     """Open a key file. Raises WrongPassword or KeyFileUnreadable, neither of which repeats a byte of the file."""
+    key = private_key_of(content, password)
+    certificates = _certificates(content)
+    if certificates[0].public_key() != key.public_key():
+        raise KeyFileUnreadable("the first certificate of the key file should belong to its private key")
+    chain = b"".join(one.public_bytes(serialization.Encoding.PEM) for one in certificates)
+    return OpenedKeys(private_key_pem=private_pem(key, None), certificate_pem=chain, link_key=_link_key(key))
+
+
+def private_key_of(content: bytes, password: bytes) -> SealingKey:
+    """The private key in a key file, whatever else is in it. Raises as `open_key_file`."""
     found = _PRIVATE_KEY.search(content) if len(content) <= LARGEST_KEY_FILE else None
     if found is None:
         raise KeyFileUnreadable("this is no key file: it should hold one PEM block 'ENCRYPTED PRIVATE KEY'")
     key = load_private_key(found.group(), password)
     if not isinstance(key, SealingKey):
         raise KeyFileUnreadable("a seal's key should be on P-256 or P-384, or RSA of 2048 bits or more")
-    certificates = _certificates(content)
-    if certificates[0].public_key() != key.public_key():
-        raise KeyFileUnreadable("the first certificate of the key file should belong to its private key")
-    chain = b"".join(one.public_bytes(serialization.Encoding.PEM) for one in certificates)
-    return OpenedKeys(private_key_pem=private_pem(key, None), certificate_pem=chain, link_key=_link_key(key))
+    return key
 
 
 def open_signer(content: bytes, password: bytes) -> FileSigner:
@@ -142,11 +153,13 @@ def _secret_of(key: SealingKey) -> bytes:
     return b"".join(prime.to_bytes((key.key_size + 7) // 8, "big") for prime in sorted((primes.p, primes.q)))
 
 
-def _hash_for(key: SealingKey) -> hashes.SHA256 | hashes.SHA384:
+def hash_for(key: SealingKey) -> hashes.SHA256 | hashes.SHA384:
+    """The hash with which that key signs."""
     return hashes.SHA384() if isinstance(key, ec.EllipticCurvePrivateKey) and key.key_size == 384 else hashes.SHA256()
 
 
-def _name(court: str, court_name: str, common: str) -> x509.Name:
+def subject_name(court: str, court_name: str, common: str) -> x509.Name:
+    """What a certificate of that court calls its holder."""
     fields = (
         (NameOID.COUNTRY_NAME, "CN"),
         (NameOID.ORGANIZATION_NAME, court_name),
@@ -159,8 +172,8 @@ def _name(court: str, court_name: str, common: str) -> x509.Name:
 def _issuer_certificate(key: SealingKey, name: x509.Name, validity: tuple[datetime, datetime]) -> x509.Certificate:
     builder = _builder(key.public_key(), name, name, validity, None)
     builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-    builder = builder.add_extension(_usage(certificates=True), critical=True)
-    return builder.sign(key, _hash_for(key))
+    builder = builder.add_extension(usage(certificates=True), critical=True)
+    return builder.sign(key, hash_for(key))
 
 
 def _seal_certificate(
@@ -173,10 +186,10 @@ def _seal_certificate(
 ) -> x509.Certificate:
     builder = _builder(key.public_key(), name, issuer.subject, validity, serial)
     builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-    builder = builder.add_extension(_usage(certificates=False), critical=True)
+    builder = builder.add_extension(usage(certificates=False), critical=True)
     builder = builder.add_extension(x509.ExtendedKeyUsage([DOCUMENT_SIGNING]), critical=False)
     authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key())
-    return builder.add_extension(authority, critical=False).sign(issuer_key, _hash_for(issuer_key))
+    return builder.add_extension(authority, critical=False).sign(issuer_key, hash_for(issuer_key))
 
 
 def _builder(
@@ -192,7 +205,8 @@ def _builder(
     return builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
 
 
-def _usage(*, certificates: bool) -> x509.KeyUsage:
+def usage(*, certificates: bool) -> x509.KeyUsage:
+    """What a key is for: issuing certificates, or sealing (RFC 5280 §4.2.1.3)."""
     return x509.KeyUsage(
         digital_signature=not certificates,
         content_commitment=not certificates,

@@ -11,9 +11,11 @@
     timestamps/index.json · timestamps/<n>.tsr  RFC 3161 tokens (DER), and over what each is
     certificates/<n>.der · revocation/<n>.crl · revocation/<n>.ocsp     by which the seals are judged
     seals/<member>.sm2                          the national seal of a member, where there is one
+    former.asice                                the pack of the proof that this one replaces, where that was renewed
     META-INF/ASiCArchiveManifest*.xml · META-INF/timestamp*.tst    archive timestamps (signing.renewal)
 
-Nothing in it depends on the clock or on chance, except the signing time and the signature value.
+Nothing in it depends on the clock or on chance, except the signing time and the signature value. The timestamp on that
+value comes from outside, when there is one: `seal_imprint`, `with_seal_timestamp`.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ from datetime import datetime
 from lxml import etree
 
 from signing import xades
+from signing.errors import SigningError
 from signing.evidence import explanation_of
 from signing.signer import Signer
 from signing.xades import DataFile
@@ -39,9 +42,15 @@ ASIC = "http://uri.etsi.org/02918/v1.2.1#"
 MANIFEST = "urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"
 SIGNATURES = "META-INF/signatures0.xml"
 PROOF = "proof.pdf"
+FORMER = "former.asice"
+NATIONAL_CERTIFICATE = "certificates/sm2.der"
+ARCHIVE = "META-INF/ASiCArchiveManifest"
+"""How the names of archive manifests begin."""
+
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """The date of every member: the earliest that zip can tell. The times that count are inside."""
 
+_PARSER = etree.XMLParser(resolve_entities=False, no_network=True)
 _DOCUMENT = re.compile(r"[A-Za-z0-9_-]{1,40}", re.ASCII)
 
 
@@ -95,7 +104,8 @@ class NationalSeals:
 
 @dataclass(frozen=True)
 class PackContent:
-    """What goes in. `documents`: id and sealed bytes. `national`: second seals over `pdfs(content)`.
+    """What goes in. `documents`: id and sealed bytes. `national`: second seals over `pdfs(content)`. `former`: the
+    renewed pack of an earlier proof, with its archive timestamps.
 
     The certificates of whoever seals the pack come by themselves; `certificates` are those of older seals.
     """
@@ -110,6 +120,7 @@ class PackContent:
     crls: tuple[bytes, ...] = ()
     ocsps: tuple[bytes, ...] = ()
     national: NationalSeals | None = None
+    former: bytes | None = None
 
 
 def sealed_pack(content: PackContent, signer: Signer, *, at: datetime) -> bytes:
@@ -118,7 +129,7 @@ def sealed_pack(content: PackContent, signer: Signer, *, at: datetime) -> bytes:
     Raises ValueError for a document id that cannot name a file and for evidence that is none, SigningError when the
     key cannot be used.
     """
-    files = [*_files(content, signer.chain)]
+    files = [*covered(content, signer.chain)]
     signatures = etree.Element(f"{{{ASIC}}}XAdESSignatures", nsmap={"asic": ASIC})
     signatures.append(xades.detached(files, signer, at=at))
     return zipped(
@@ -126,9 +137,44 @@ def sealed_pack(content: PackContent, signer: Signer, *, at: datetime) -> bytes:
             ("mimetype", MIMETYPE.encode()),
             ("META-INF/manifest.xml", _manifest(files)),
             *((one.name, one.content) for one in files),
-            (SIGNATURES, etree.tostring(signatures, xml_declaration=True, encoding="UTF-8")),
+            (SIGNATURES, _written(signatures)),
         ]
     )
+
+
+def seal_imprint(container: bytes) -> bytes | None:
+    """What a timestamp on the container's seal has to be over (SHA-256); None where there is one already, and where an
+    archive timestamp covers the seal, which may not change any more. Raises SigningError for what is no pack.
+    """
+    members = opened(container)
+    (signature,) = etree.fromstring(members[SIGNATURES], _PARSER)
+    stamped = signature.find(".//{*}SignatureTimeStamp") is not None
+    return None if stamped or any(name.startswith(ARCHIVE) for name in members) else xades.timestamp_imprint(signature)
+
+
+def with_seal_timestamp(container: bytes, token: bytes) -> bytes:
+    """The container with the token (DER, judged by the caller) in its seal: XAdES B-T. Equal tokens, equal bytes.
+
+    Raises SigningError for what is no pack, or none that wants a token.
+    """
+    if seal_imprint(container) is None:
+        raise SigningError("the seal of this pack carries a timestamp already")
+    members = opened(container)
+    signatures = etree.fromstring(members[SIGNATURES], _PARSER)
+    xades.add_timestamp(signatures[0], token)
+    return zipped([*(members | {SIGNATURES: _written(signatures)}).items()])
+
+
+def opened(container: bytes) -> dict[str, bytes]:
+    """The members in their order. Raises SigningError for what is no pack."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(container)) as archive:
+            found = {one.filename: archive.read(one) for one in archive.infolist()}
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError) as error:
+        raise SigningError("this is no proof pack") from error
+    if SIGNATURES not in found:
+        raise SigningError("this is no proof pack")
+    return found
 
 
 def pdfs(content: PackContent) -> Iterator[DataFile]:
@@ -140,7 +186,8 @@ def pdfs(content: PackContent) -> Iterator[DataFile]:
     yield DataFile(PROOF, content.proof, "application/pdf")
 
 
-def _files(content: PackContent, chain: Sequence[bytes]) -> Iterator[DataFile]:
+def covered(content: PackContent, chain: Sequence[bytes] = ()) -> Iterator[DataFile]:
+    """All that the seal is to cover, with the certificates of who seals. Raises ValueError as `sealed_pack`."""
     yield from pdfs(content)
     yield DataFile("evidence.xml", content.evidence, "application/xml")
     yield _json("explanation.json", explanation_of(content.evidence))
@@ -153,10 +200,12 @@ def _files(content: PackContent, chain: Sequence[bytes]) -> Iterator[DataFile]:
     yield from _numbered("revocation", "ocsp", "application/ocsp-response", content.ocsps)
     if content.national:
         yield from _national(content.national)
+    if content.former is not None:
+        yield DataFile(FORMER, content.former, MIMETYPE)
 
 
 def _national(seals: NationalSeals) -> Iterator[DataFile]:
-    yield DataFile("certificates/sm2.der", seals.certificate, "application/pkix-cert")
+    yield DataFile(NATIONAL_CERTIFICATE, seals.certificate, "application/pkix-cert")
     for member, seal in seals.sm2:
         yield DataFile(f"seals/{member}.sm2", seal, "application/octet-stream")
     yield DataFile(f"seals/{PROOF}.ses", seals.ses, "application/octet-stream")
@@ -221,6 +270,10 @@ def _manifest(files: Sequence[DataFile]) -> bytes:
     for name, media_type in (("/", MIMETYPE), *((one.name, one.media_type) for one in files)):
         attributes = {f"{{{MANIFEST}}}full-path": name, f"{{{MANIFEST}}}media-type": media_type}
         etree.SubElement(root, f"{{{MANIFEST}}}file-entry", attributes)
+    return _written(root)
+
+
+def _written(root: etree._Element) -> bytes:
     return etree.tostring(root, xml_declaration=True, encoding="UTF-8")
 
 

@@ -27,11 +27,11 @@ from typing import ParamSpec, TypeVar
 
 from signing import inspection, pages, pdf, proof, renewal
 from signing.certificates import pem_chain
-from signing.errors import NoSealEnabled, SignerLost, SigningError
+from signing.errors import KeyRefused, NoSealEnabled, SignerLost, SigningError
 from signing.evidence import Node, sealed_evidence
 from signing.file_signer import Recipe
 from signing.national.second import second_seals
-from signing.pack import PackContent, sealed_pack
+from signing.pack import PackContent, seal_imprint, sealed_pack, with_seal_timestamp
 from signing.secrecy import keep_memory_private
 from signing.signer import Signer
 from signing.verify import Verdict, verify
@@ -47,6 +47,16 @@ LARGEST_PROCESS = 4 * 1024**3
 
 
 @dataclass(frozen=True)
+class SecondKey:
+    """A key of a court's second seal: its recipe, the DER of its certificate, and between which moments it seals."""
+
+    signer: Recipe = field(repr=False)
+    certificate: bytes
+    seals_from: datetime
+    seals_until: datetime
+
+
+@dataclass(frozen=True)
 class SealKeys:
     """One seal of a court: how its signer is made in a worker process, and between which moments it seals (None: ever).
 
@@ -59,8 +69,8 @@ class SealKeys:
     label: str
     seals_from: datetime | None = None
     seals_until: datetime | None = None
-    national: Recipe | None = field(default=None, repr=False)
-    """Makes the signer of the court's second seal, where it has one."""
+    national: Sequence[SecondKey] | None = None
+    """What the court's second seal may be made with, the newest first; None where it has no second seal."""
 
     def fits(self, at: datetime) -> bool:
         return (self.seals_from is None or self.seals_from <= at) and (
@@ -147,6 +157,14 @@ class SealPool:
         """`signing.pack.sealed_pack` by `court`, with its national second seal where it has one."""
         return await self._run(_pack, self._name(court, at), content, at)
 
+    async def seal_imprint(self, pack: bytes) -> bytes | None:
+        """`signing.pack.seal_imprint`."""
+        return await self._run(seal_imprint, pack)
+
+    async def with_seal_timestamp(self, pack: bytes, token: bytes) -> bytes:
+        """`signing.pack.with_seal_timestamp`."""
+        return await self._run(with_seal_timestamp, pack, token)
+
     def _name(self, court: str, at: datetime) -> str:
         keys = next((keys for keys in self._courts[court] if keys.fits(at)), None)
         if keys is None:
@@ -157,9 +175,15 @@ class SealPool:
         """`signing.renewal.weakens`."""
         return await self._run(renewal.weakens, pack)
 
-    async def prepared_renewal(self, pack: bytes) -> renewal.Prepared:
+    async def last_tokens(self, pack: bytes) -> tuple[bytes, ...]:
+        """`signing.renewal.last_tokens`."""
+        return await self._run(renewal.last_tokens, pack)
+
+    async def prepared_renewal(
+        self, pack: bytes, crls: Sequence[bytes] = (), ocsps: Sequence[bytes] = ()
+    ) -> renewal.Prepared:
         """`signing.renewal.prepared`."""
-        return await self._run(renewal.prepared, pack)
+        return await self._run(renewal.prepared, pack, crls=crls, ocsps=ocsps)
 
     async def renewed(self, prepared: renewal.Prepared, token: bytes) -> bytes:
         """`signing.renewal.renewed`."""
@@ -202,8 +226,8 @@ class SealPool:
     def _start(self) -> Executor:
         seals = {_name(court, keys): keys for court, several in self._courts.items() for keys in several}
         if self._processes == 0:
-            _load(seals)
-            return ThreadPoolExecutor(1, thread_name_prefix="seal")
+            # Loaded in that thread too: a signer may wait for a network there, and here an event loop runs.
+            return ThreadPoolExecutor(1, thread_name_prefix="seal", initializer=_load, initargs=(seals,))
         # Spawned, not forked: a fork would copy the parent's threads' locks and open database connections.
         context = multiprocessing.get_context("spawn")
         return ProcessPoolExecutor(self._processes, context, initializer=_begin, initargs=(seals, self._first))
@@ -253,14 +277,30 @@ def _loaded(name: str) -> pdf.Seal:
 
 def _signer(name: str) -> Signer:
     if name not in _signers:
-        _signers[name] = _known[name].signer()
+        keys = _known[name]
+        _signers[name] = _as_enabled(keys.signer(), pem_chain(keys.certificate_pem)[0])
     return _signers[name]
 
 
+def _as_enabled(signer: Signer, certificate: bytes) -> Signer:
+    """What two clerks enabled is a certificate: another one behind the same name, file or credential seals nothing."""
+    if signer.chain[0] != certificate:
+        raise KeyRefused("the certificate there is not the one that was enabled: enter it as the next key")
+    return signer
+
+
+def _national(keys: Sequence[SecondKey], at: datetime) -> Signer:
+    """Raises NoSealEnabled: a pack without the second seal that the court must have is no pack."""
+    for key in keys:
+        if key.seals_from <= at <= key.seals_until:
+            return _second(key.signer, key.certificate)
+    raise NoSealEnabled("this court has no SM2 key that may seal now: two clerks enable one")
+
+
 @functools.cache
-def _national(recipe: Recipe) -> Signer:
+def _second(recipe: Recipe, certificate: bytes) -> Signer:
     """Opened with the first pack, so that no start waits for it."""
-    return recipe()
+    return _as_enabled(recipe(), certificate)
 
 
 def _begin(seals: Mapping[str, SealKeys], first: Callable[[], None] | None) -> None:
@@ -324,7 +364,7 @@ def _pack(name: str, content: PackContent, at: datetime) -> bytes:
     keys = _known[name]
     if keys.national is not None:
         court, _, _ = name.rpartition(":")
-        signer = _national(keys.national)
+        signer = _national(keys.national, at)
         seals = second_seals(content, signer, court=court, court_name=keys.court_name, label=keys.label, at=at)
         content = replace(content, national=seals)
     return sealed_pack(content, _signer(name), at=at)

@@ -6,6 +6,7 @@ holds it together weakens. The next one covers the former, so one chain leads fr
     META-INF/ASiCArchiveManifest.xml       the newest: every member with its digest, and which token is over this list
     META-INF/ASiCArchiveManifest001.xml    the first; it was called as above until the second was made
     META-INF/timestamp001.tst              the token over the first
+    META-INF/revocation002-1.crl           what the second renewal found of the authorities that stamped before it
 
 Pure: the token comes from outside, over `Prepared.imprint`.
 """
@@ -14,8 +15,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import io
-import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -29,13 +28,14 @@ from signing.certificates import PARTS
 from signing.chains import chains_of, signer_certificate, tokens_of
 from signing.errors import SigningError
 from signing.levels import containers
-from signing.pack import ASIC, SIGNATURES, zipped
+from signing.pack import ARCHIVE, ASIC, FORMER, NATIONAL_CERTIFICATE, SIGNATURES, opened, zipped
 from signing.policy import weakens_on
+from signing.signer import Algorithm
 from signing.xades import DS, METHODS, NAMES, SHA256
 
 NEWEST = "META-INF/ASiCArchiveManifest.xml"
 TIMESTAMP = "application/vnd.etsi.timestamp-token"
-MOST = 999
+MOST, SM2_BITS = 999, 256
 AHEAD = timedelta(days=90)
 """How long before the end of a pack's strength it is renewed: time for an authority that is away, and for us."""
 
@@ -69,7 +69,7 @@ def weakens(pack: bytes) -> Weakness | None:
     """Until when the pack proves anything by itself; None while no end is known. Raises SigningError for a container
     that is none of ours.
     """
-    return _weakest(_members(pack))
+    return _weakest(opened(pack))
 
 
 def due(pack: bytes, at: datetime, *, ahead: timedelta = AHEAD) -> str | None:
@@ -78,15 +78,29 @@ def due(pack: bytes, at: datetime, *, ahead: timedelta = AHEAD) -> str | None:
     return None if found is None or found.on > (at + ahead).date() else f"{found.why} (until {found.on})"
 
 
-def prepared(pack: bytes) -> Prepared:
-    """First half of a renewal. Raises SigningError."""
-    members = _members(pack)
+def last_tokens(pack: bytes) -> tuple[bytes, ...]:
+    """The tokens (DER) that nothing in the pack can tell more of, as they came last: the newest archive timestamp;
+    without one, that on the container's seal. Raises SigningError.
+    """
+    members = opened(pack)
+    if tokens := _tokens(members):
+        return (members[tokens[-1]],)
+    root = etree.fromstring(members[SIGNATURES], etree.XMLParser(resolve_entities=False, no_network=True))
+    return tuple(_base64(one) for one in root.iterfind(".//{*}EncapsulatedTimeStamp"))
+
+
+def prepared(pack: bytes, *, crls: Sequence[bytes] = (), ocsps: Sequence[bytes] = ()) -> Prepared:
+    """First half of a renewal. `crls`, `ocsps` (DER): of the authorities of `last_tokens`; they come under the new
+    timestamp, so that it stays checkable who was alive when these stamped. Raises SigningError.
+    """
+    members = opened(pack)
     before = _weakest(members)
-    number = sum(name.startswith("META-INF/ASiCArchiveManifest") for name in members) + 1
+    number = sum(name.startswith(ARCHIVE) for name in members) + 1
     if number > MOST:
         raise SigningError("a pack that was renewed more often than anybody can have")
     former = _numbered(number - 1)
     renamed = {former if name == NEWEST else name: content for name, content in members.items()}
+    renamed |= _news(number, [("crl", crls), ("ocsp", ocsps)], {*members.values()})
     renamed[NEWEST] = _manifest(renamed, _token(number), former)
     return Prepared(hashlib.sha256(renamed[NEWEST]).digest(), renamed, before)
 
@@ -98,7 +112,7 @@ def renewed(prepared: Prepared, token: bytes) -> bytes:
     """
     if _imprint(token) != prepared.imprint:
         raise SigningError("the token is over something else")
-    number = sum(name.startswith("META-INF/ASiCArchiveManifest") for name in prepared.members)
+    number = sum(name.startswith(ARCHIVE) for name in prepared.members)
     members = {**prepared.members, _token(number): token}
     after = _weakest(members)
     if after and prepared.before and after.on <= prepared.before.on:
@@ -109,23 +123,19 @@ def renewed(prepared: Prepared, token: bytes) -> bytes:
 # --- the container ----------------------------------------------------------------------------------------------------
 
 
-def _members(pack: bytes) -> dict[str, bytes]:
-    try:
-        with zipfile.ZipFile(io.BytesIO(pack)) as container:
-            found = {one.filename: container.read(one) for one in container.infolist()}
-    except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError) as error:
-        raise SigningError("this is no proof pack") from error
-    if SIGNATURES not in found:
-        raise SigningError("this is no proof pack")
-    return found
-
-
 def _numbered(number: int) -> str:
     return f"META-INF/ASiCArchiveManifest{number:03}.xml"
 
 
 def _token(number: int) -> str:
     return f"META-INF/timestamp{number:03}.tst"
+
+
+def _news(number: int, found: Sequence[tuple[str, Sequence[bytes]]], held: set[bytes]) -> Iterator[tuple[str, bytes]]:
+    """The names of what is not in the pack yet."""
+    fresh = [(kind, one) for kind, several in found for one in several if one not in held]
+    for place, (kind, content) in enumerate(fresh, 1):
+        yield f"META-INF/revocation{number:03}-{place}.{kind}", content
 
 
 def _manifest(members: Mapping[str, bytes], token: str, former: str) -> bytes:
@@ -149,12 +159,18 @@ def _manifest(members: Mapping[str, bytes], token: str, former: str) -> bytes:
 
 def _weakest(members: Mapping[str, bytes]) -> Weakness | None:
     """Of the newest archive timestamp, which stands for all that it covers; without one, of every seal and token."""
-    tokens = sorted(name for name in members if name.startswith("META-INF/timestamp"))
+    tokens = _tokens(members)
     found = _of_container(members[tokens[-1]], tokens[-1]) if tokens else _of_all(members)
     return min(found, default=None)
 
 
+def _tokens(members: Mapping[str, bytes]) -> list[str]:
+    return sorted(name for name in members if name.startswith("META-INF/timestamp"))
+
+
 def _of_all(members: Mapping[str, bytes]) -> Iterator[Weakness]:
+    if any(name.endswith(".sm2") for name in members):
+        yield from _of_national(members)
     for name, content in members.items():
         if name.endswith(".pdf"):
             yield from _of_pdf(content, name)
@@ -162,6 +178,29 @@ def _of_all(members: Mapping[str, bytes]) -> Iterator[Weakness]:
             yield from _of_container(content, name)
         elif name in ("evidence.xml", SIGNATURES):
             yield from _of_xml(content, name)
+        elif name == FORMER:
+            yield from _of_former(content)
+
+
+def _of_former(content: bytes) -> Iterator[Weakness]:
+    try:
+        former = _weakest(opened(content))
+    except _BROKEN:
+        former = Weakness(date.min, "a pack that cannot be read")
+    if former is not None:
+        yield Weakness(former.on, f"{FORMER}: {former.why}")
+
+
+def _of_national(members: Mapping[str, bytes]) -> Iterator[Weakness]:
+    """The second seals are bare signatures, all of one key; no timestamp stands on them."""
+    try:
+        certificate = x509.Certificate.load(members[NATIONAL_CERTIFICATE], strict=True)
+        yield Weakness(certificate.not_valid_after.date(), f"{NATIONAL_CERTIFICATE}: the certificate ends")
+    except _BROKEN:
+        yield Weakness(date.min, f"{NATIONAL_CERTIFICATE}: a certificate that cannot be read")
+    algorithm, digest = PARTS[Algorithm.SM2_SM3]
+    if (end := weakens_on(algorithm, SM2_BITS, digest)) is not None:
+        yield Weakness(end, f"{NATIONAL_CERTIFICATE}: SM2 with SM3")
 
 
 def _of_pdf(content: bytes, name: str) -> Iterator[Weakness]:

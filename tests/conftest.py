@@ -7,8 +7,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests import servers
+
+# What a change must pass is the same examples each time; `make search` looks for new ones. How fast the machine is, and
+# what else it does, says nothing about the code: no example fails for the time it took.
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("same", unhurried, derandomize=True)
+settings.register_profile("search", unhurried, derandomize=False, print_blob=True)
+settings.load_profile("same")
 
 ENGINES = ("sqlite", "postgres")
 PropertyRecorder = Callable[[str, object], None]

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pikepdf
 
@@ -119,6 +120,8 @@ class Stage:
     bench: Bench
     simulated: SimulatedChannel
     receiving: Receiving
+    advance: Callable[[Bench, Delivery], Coroutine[Any, Any, None]] = advance
+    """Of what cannot go on it raises why; `loop.advance_or_postpone` puts that on record, as the worker does."""
 
     async def submit(
         self, *recipients: Recipient, documents: Sequence[Document] = (), key: str = "s-1", court: str = COURT.code
@@ -163,7 +166,7 @@ class Stage:
             claimed = await self.journal.claim(32, LEASE)
             async with asyncio.TaskGroup() as slots:  # side by side, as the worker does: appends share transactions
                 for delivery in claimed:
-                    slots.create_task(advance(self.bench, delivery))
+                    slots.create_task(self.advance(self.bench, delivery))
             if not claimed and not read:
                 return
 

@@ -6,7 +6,6 @@ import io
 import os
 import re
 import stat
-import zipfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from dataclasses import replace
@@ -22,16 +21,13 @@ from delivery.core.seal_keys import ENABLED, ITSELF, MADE, REVOKED, KeyAct, Seal
 from delivery.journal.journal import Journal
 from delivery.settings import Settings, SettingsWrong, load
 from signing.certificates import pem_chain
-from signing.errors import KeyFileUnreadable, NoSealEnabled
+from signing.errors import NoSealEnabled
 from signing.file_signer import load_private_key
 from signing.keys import KeyKind, make_key_file, open_key_file
-from signing.national import ses, sm2
-from signing.pack import PackContent
 from signing.pool import SealPool
 from tests.journal.world import HandClock
 from tests.servers import PROJECT
 from tests.signing import documents
-from tests.signing.test_evidence import evidence
 from tests.tokens import MODULE, PIN, softhsm
 
 COURT = "632801"
@@ -231,68 +227,3 @@ def test_a_recipe_needs_its_settings(tmp_path: Path) -> None:
     court = replace(own.courts[0])
     with pytest.raises(keys.KeyRefused, match="do not say"):
         keys.recipe_of(own, court, {"kind": "remote", "credential": "x"})
-
-
-# --- the second seal -------------------------------------------------------------------------------------------------
-
-
-def national(folder: Path, table: str = '{ kind = "file" }', *, self_made: bool = True) -> Settings:
-    own = settings(folder, self_made=self_made)
-    text = own.path.read_text("utf-8").replace('code = "632801"\n', f'code = "632801"\nnational = {table}\n')
-    own.path.write_text(text, "utf-8")
-    return load(own.path, {"SONGDA_DATA": str(folder / "data")})
-
-
-async def packed(pool: SealPool) -> dict[str, bytes]:
-    sealed = await pool.evidence(COURT, evidence(), NOW)
-    content = PackContent(documents=(("d1", b"%PDF-1 a"),), proof=b"%PDF-1 b", evidence=sealed)
-    with zipfile.ZipFile(io.BytesIO(await pool.pack(COURT, content, NOW))) as opened:
-        return {name: opened.read(name) for name in opened.namelist()}
-
-
-async def test_a_pack_carries_a_second_seal_by_the_certificate_that_is_handed_out(tmp_path: Path) -> None:
-    own = national(tmp_path)
-    async with watching(own) as (_, _, pool):
-        parts = await packed(pool)
-    (certificate,) = pem_chain((own.data / "seal-sm2.pem").read_bytes())
-    assert parts["certificates/sm2.der"] == certificate
-    assert stat.S_IMODE((own.data / "keys" / "632801-sm2.pem").stat().st_mode) == 0o600
-    for name in ("documents/d1.pdf", "proof.pdf"):
-        assert sm2.verify(sm2.point_of(certificate), parts[name], parts[f"seals/{name}.sm2"])
-    assert ses.check_signature(parts["seals/proof.pdf.ses"], parts["proof.pdf"]).at == NOW
-
-
-async def test_the_second_key_is_kept_and_a_named_file_replaces_it(tmp_path: Path) -> None:
-    async with watching(national(tmp_path)) as (_, _, pool):
-        first = (await packed(pool))["certificates/sm2.der"]
-    async with watching(national(tmp_path)) as (_, _, pool):
-        assert (await packed(pool))["certificates/sm2.der"] == first
-    async with watching(national(tmp_path, '{ kind = "file", file = "next-sm2.pem" }')) as (_, _, pool):
-        assert (await packed(pool))["certificates/sm2.der"] != first
-
-
-async def test_a_second_key_that_is_missing_or_does_not_open_is_told_at_the_start(tmp_path: Path) -> None:
-    own = national(tmp_path)
-    async with watching(own):
-        pass
-    other = own.data / "keys" / "632801-sm2.pem"
-    other.write_bytes(b"no key")
-    with pytest.raises(KeyFileUnreadable):
-        async with watching(own):
-            pass
-    other.unlink()
-    with pytest.raises(keyring.SecretMissing, match="sm2"):
-        async with watching(national(tmp_path, self_made=False)):
-            pass
-
-
-def test_every_mistake_of_the_second_seal_is_told_at_once(tmp_path: Path) -> None:
-    with pytest.raises(SettingsWrong) as told:
-        national(tmp_path, '{ kind = "token", file = "../x.pem", pin = 1 }')
-    assert [fault.partition(": ")[2].partition(":")[0] for fault in told.value.faults] == [
-        "/court/0/national/kind",
-        "/court/0/national/pin",
-        "/court/0/national/file",
-    ]
-    with pytest.raises(SettingsWrong, match="must be a table"):
-        national(tmp_path, '"sm2"')

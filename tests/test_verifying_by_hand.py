@@ -78,6 +78,29 @@ def test_every_command_of_the_page(folder: Path) -> None:
             assert done.returncode == 0, f"{step.splitlines()[0]}\n{block}\n{done.stdout}\n{done.stderr}"
 
 
+def narrowed(block: str) -> str:
+    """As the page says for a court's own certificate."""
+    assert "`--pubkey-cert-pem ../court.pem` in place of `--trusted-pem ../court.pem`" in PAGE
+    assert "`-partial_chain -CAfile court.pem` in the command `openssl cms -verify`" in PAGE
+    block = block.replace("--trusted-pem ../court.pem", "--pubkey-cert-pem ../court.pem")
+    return re.sub("(openssl cms -verify .*)-CAfile court.pem", r"\1-partial_chain -CAfile court.pem", block)
+
+
+def test_with_the_court_s_own_certificate_as_the_page_says(folder: Path) -> None:
+    """A court whose authority has other customers: its certificate alone is trusted, and none of theirs."""
+    own = sealer("示例市滨江区人民法院")
+    stranger = sealer("示例市滨江区人民法院")
+    other = replace(own, key=stranger.key, certificate=own.issued_to(stranger.key))
+    (folder / "court.pem").write_bytes(own.certificate_pem)
+    sealed = [block for block in blocks(STEPS[1]) if "court.pem" in block]
+    assert len(sealed) == 3
+    for who, status in ((own, 0), (other, 1)):
+        (folder / "pack.asice").write_bytes(packs.honest(who, clock()).sealed(who))
+        assert run(blocks(STEPS[0])[0], folder).returncode == 0
+        for block in sealed:
+            assert (run(narrowed(block), folder).returncode > 0) == (status > 0), block
+
+
 def test_the_proof_of_growth_is_what_songda_verify_reads(folder: Path) -> None:
     """With a checkpoint of a later day, which no longer is the pack's own."""
     pack = packs.unzipped((folder / "pack.asice").read_bytes())

@@ -55,7 +55,9 @@ class Fault(StrEnum):
 class SigningService:
     """One credential. `private_key_pem`: not encrypted; `raw`: ECDSA as r and s side by side instead of DER.
 
-    `faults` are used up, one an answer. `asked` lists the calls, `signed` counts signatures made.
+    `away`: HTTP 503 to everything, until it is back.
+    `faults` are used up, one an answer. `asked` lists the calls, `signed`
+    counts signatures made.
     """
 
     private_key_pem: bytes = field(repr=False)
@@ -64,6 +66,7 @@ class SigningService:
     credential: str = "court-seal"
     raw: bool = False
     enabled: bool = True
+    away: bool = False
     faults: deque[Fault] = field(default_factory=deque)
     asked: list[str] = field(default_factory=list)
     signed: int = 0
@@ -121,6 +124,8 @@ class SigningService:
     async def _admitted(self, request: web.Request) -> dict[str, Any]:
         """The body of a call that may be made. Raises what the caller gets otherwise."""
         self.asked.append(request.path.removeprefix("/csc/v2/"))
+        if self.away:
+            raise web.HTTPServiceUnavailable
         given = request.headers.get("Authorization", "")
         if not hmac.compare_digest(given.encode(), f"Bearer {self.token}".encode()):
             raise web.HTTPUnauthorized(text='{"error": "invalid_token"}', content_type="application/json")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-from delivery.core.catalogue import OUTAGE
+from delivery.core.catalogue import OUTAGE, Length
 from delivery.core.civil import DAY
 from delivery.core.model import Deadline, Effect, Outcome
 from delivery.core.outages import Outage, end_of, within
@@ -35,16 +35,16 @@ def running(whole: Trial) -> Iterable[Running]:
 
 def days_given(question: Question, book: Rulebook) -> Mapping[str, int]:
     """How many days each period has that this document's service would start, by code, were it served now."""
-    law, whole = book.period_law, Trial(question, book, None, 1, (), lambda _: None)
-    if law is None:
-        return {}
-    kind, here = question.case.kind, question.recipient.domicile == "mainland"
-    found = {row.period: law.catalogue.rules[row.period].length(kind, here, _today(whole)) for row in running(whole)}
+    whole = Trial(question, book, None, 1, (), lambda _: None)
+    today = whole.day(question.as_of)
+    found = {row.period: _length(row.period, question, book, today) for row in running(whole)}
     return {code: length.n for code, length in found.items() if length and length.unit == DAY}
 
 
-def _today(whole: Trial) -> date:
-    return whole.day(whole.question.as_of)
+def _length(code: str, question: Question, book: Rulebook, day: date) -> Length | None:
+    law = book.period_law
+    here = question.recipient.domicile == "mainland"
+    return law.catalogue.rules[code].length(question.case.kind, here, day) if law else None
 
 
 def appeal_period(whole: Trial) -> Period | None:
@@ -52,6 +52,15 @@ def appeal_period(whole: Trial) -> Period | None:
     law = whole.book.period_law
     row = next((row for row in running(whole) if row.appeal), None)
     return _period(row, whole, law) if row and law else None
+
+
+def appeal_nominal(whole: Trial) -> date | None:
+    """The last day of that period before it may roll, which needs no calendar; None where there is no such period."""
+    row, effect = next((row for row in running(whole) if row.appeal), None), whole.answer
+    length = _length(row.period, whole.question, whole.book, whole.law_day(("effect",))) if row else None
+    if effect is None or effect.effective_date is None or length is None or length.unit != DAY:
+        return None
+    return effect.effective_date + timedelta(days=length.n)
 
 
 def _period(row: Running, whole: Trial, law: PeriodLaw) -> Period:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from delivery.core.civil import NoCalendarData, local_day
 from delivery.core.deadlines import deadlines
-from delivery.core.judging import Judged, instant_of, judge_effect, judged_attempts
+from delivery.core.judging import NO_CALENDAR, Judged, instant_of, judge_effect, judged_attempts
 from delivery.core.model import Delivery, Document, Effect, Fact, Outcome
+from delivery.core.periods import WhyNot
 from delivery.core.question import Question
 from delivery.core.rows import Consequence
 from delivery.core.rulebook import Rulebook
@@ -24,6 +25,8 @@ from delivery.core.trial import Trial
 STRENGTH = {Outcome.SERVED: 3, Outcome.DEEMED: 2, Outcome.PRESUMED: 1}
 ON_PROPOSALS = frozenset({"clerk_confirm", "judge_decision", "cure_evidence", "direct_service"})
 """Tasks whose decision is one on the effect that the rulebook proposes."""
+
+LOOK_AGAIN = timedelta(days=1)
 
 STICKY = ("incident", "legal_opinion_due")
 """Flags that one attempt raises and another attempt's success does not lower."""
@@ -43,10 +46,18 @@ class Verdict:
 
     @property
     def changes_at(self) -> datetime | None:
-        """When time alone may make it another: the end of the first term that was asked for and is not over."""
-        trials = [self.whole, *(one.trial for one in self.attempts)]
-        ends = [end for trial in trials for end in trial.terms_end() if end > self.whole.question.as_of]
+        """When time alone may make it another: the end of the first term that was asked for and is not over, and a day
+        from now where a calendar is missing: it may be on file by then (law.md P15).
+        """
+        trials, now = [self.whole, *(one.trial for one in self.attempts)], self.whole.question.as_of
+        ends = [end for trial in trials for end in trial.terms_end() if end > now]
+        ends += [now + LOOK_AGAIN] if self._lacks_calendar else []
         return min(ends, default=None)
+
+    @property
+    def _lacks_calendar(self) -> bool:
+        periods = any(one.why_not == WhyNot.NO_CALENDAR_DATA for one in self.effect.deadlines)
+        return periods or any(one.effect.rule == NO_CALENDAR for one in self.attempts)
 
 
 def decide(question: Question, book: Rulebook) -> Verdict:
@@ -137,7 +148,10 @@ def _dating(question: Question, book: Rulebook, candidates: list[Judged]) -> Jud
     media = [[one for one in candidates if one.electronic], [one for one in candidates if not one.electronic]]
     best = [min(group, key=_order) for group in media if group]
     knob = candidates[0].trial.found(book.combination.knob).value
-    return max(best, key=_order) if knob == "latest" else min(best, key=_order)
+    if knob == "latest":  # on one day the stronger all the same
+        last = max(one.effect.effective_date or date.min for one in best)
+        best = [one for one in best if one.effect.effective_date == last]
+    return min(best, key=_order)
 
 
 def _legal_date(question: Question, book: Rulebook, by: Judged, candidates: list[Judged]) -> Effect:
@@ -148,7 +162,7 @@ def _legal_date(question: Question, book: Rulebook, by: Judged, candidates: list
         flags += [("fallback_date", str(min(day for day in firm if day)))] if firm else []
         flags.append(("objection_window_open", not by.trial.found("objection_decided").value))
     grounds = (*effect.grounds, *_competing(question, book, candidates))
-    confirmed = _confirmed(replace(effect, grounds=grounds), question, book)
+    confirmed = _confirmed(replace(effect, grounds=grounds, flags=tuple(flags)), question, book)
     flags += [("confirmation_due", True)] if confirmed.next == "clerk_confirm" else []
     return replace(confirmed, flags=tuple(flags))
 
@@ -176,8 +190,16 @@ def _confirms(fact: Fact, effect: Effect, question: Question, book: Rulebook) ->
     """A confirmation is of what was there to confirm: not of a later day, nor of what replaces something annulled."""
     if fact.kind != "official_confirmation" or effect.effective_date is None:
         return False
-    annulled_later = any(other.kind == "annulled" and other.at >= fact.at for other in question.facts)
-    return effect.effective_date <= local_day(fact.at, book.zone) and not annulled_later
+    if effect.effective_date > local_day(fact.at, book.zone):
+        return False
+    kept = tuple(other for other in question.facts if other.kind != "annulled" or other.at < fact.at)
+    if kept == question.facts:
+        return True
+    return _dated_by(_decided(replace(question, facts=kept), book).effect) == _dated_by(effect)
+
+
+def _dated_by(effect: Effect) -> tuple[object, ...]:
+    return effect.outcome, effect.effective_date, effect.flag("effective_address")
 
 
 # --- R9: consequences ------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from datetime import date
 
 from delivery.core.civil import NoCalendarData
 from delivery.core.effect import Verdict
-from delivery.core.judging import Judged
+from delivery.core.judging import NO_CALENDAR, Judged
 from delivery.core.model import Effect, Fact
 from delivery.core.rows import Rule, Wanted
 from delivery.core.trial import Trial, Value
@@ -129,4 +129,4 @@ def _found(trial: Trial, name: str) -> Value:
     try:
         return trial.found(name).value
     except NoCalendarData:
-        return "no_calendar"
+        return NO_CALENDAR

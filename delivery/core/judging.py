@@ -17,6 +17,9 @@ from delivery.core.rows import Rule
 from delivery.core.rulebook import Rulebook
 from delivery.core.trial import NEVER_TRIED, Trial, When
 
+NO_CALENDAR = "no_calendar"
+"""In the place of a row's id: a day is needed that no calendar has."""
+
 
 @dataclass(frozen=True, slots=True)
 class Judged:
@@ -116,7 +119,7 @@ def _no_calendar(rule: Rule, trial: Trial, missing: NoCalendarData) -> Effect:
         grounds=(*rule.grounds, *trial.book.combination.no_calendar),
         explanation=f"the days off of {missing.year} are not on file: the date cannot be computed",
         explanation_zh=f"{missing.year}年放假安排未收录，无法计算日期",
-        rule="no_calendar",
+        rule=NO_CALENDAR,
     )
 
 

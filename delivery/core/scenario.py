@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from delivery.core import vocabulary as words
 from delivery.core.facts import Around, read_fact
 from delivery.core.fields import NEVER, Fault, Faults, Fields, note_repeats
+from delivery.core.knobs import Knobs, KnobsWrong
 from delivery.core.model import Address, Case, Document, Fact, Recipient
 from delivery.core.question import Question
 from delivery.core.recipients import read_basis, read_consents, read_foreign_law, read_representatives, read_standing
@@ -18,11 +19,13 @@ from delivery.core.standing import merged
 
 RULEBOOK = re.compile(r"[a-z][a-z0-9_-]{0,39}", re.ASCII)
 MOST_EVENTS = 1000
+KnobsOf = Callable[[str], Knobs | None]
+"""The knobs of a rulebook by its name; None where there is no such rulebook."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """A scenario: its id, the rulebook it names, and the question. The knobs are told, not yet checked."""
+    """A scenario: its id, the rulebook it names, and the question. `knobs`: as told."""
 
     id: str
     jurisdiction: str
@@ -30,8 +33,10 @@ class Asked:
     knobs: Mapping[str, Any]
 
 
-def read_scenario(body: Any, place: str = "") -> Asked | Faults:
-    """The scenario at that place of its file, or what is wrong with it. `expect` is ignored."""
+def read_scenario(body: Any, place: str = "", knobs_of: KnobsOf | None = None) -> Asked | Faults:
+    """The scenario at that place of its file, or what is wrong with it. `expect` is ignored. Without `knobs_of` the
+    rulebook it names and its knobs are not checked.
+    """
     faults: list[Fault] = []
     if not isinstance(body, Mapping):
         return (Fault(pointer=place, code="wrong_type", message="A scenario should be an object."),)
@@ -45,7 +50,21 @@ def read_scenario(body: Any, place: str = "") -> Asked | Faults:
         id=name, jurisdiction=jurisdiction or "", question=_question(fields), knobs=dict(knobs.value) if knobs else {}
     )
     fields.unknown()
+    if jurisdiction and knobs_of:
+        _note_knobs(fields, jurisdiction, asked.knobs, knobs_of)
     return tuple(faults) or asked
+
+
+def _note_knobs(fields: Fields, jurisdiction: str, told: Mapping[str, Any], knobs_of: KnobsOf) -> None:
+    known = knobs_of(jurisdiction)
+    if known is None:
+        fields.fault("jurisdiction", "unknown_rulebook", f"There is no rulebook {jurisdiction}.")
+        return
+    try:
+        known.turned(told)
+    except KnobsWrong as wrong:
+        for name, says in wrong.faults:
+            fields.fault_at(f"{fields.place('knobs')}/{name}", "unknown_word", says)
 
 
 def _question(fields: Fields) -> Question:

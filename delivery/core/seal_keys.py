@@ -20,6 +20,9 @@ no name that an account can have.
 
 JUDGE = "judge"
 
+SECOND = "sm2-sm3"
+"""The algorithm of keys that make a court's second seal: they are counted apart, and neither replaces the other."""
+
 
 class KeyState(StrEnum):
     """Where a key is on its way, most of it counted from its acts."""
@@ -75,6 +78,11 @@ class SealKey:
     acts: tuple[KeyAct, ...] = ()
 
     @property
+    def second(self) -> bool:
+        """Whether it makes the court's second seal."""
+        return self.algorithm == SECOND
+
+    @property
     def enabled_by(self) -> tuple[KeyAct, ...]:
         return tuple(act for act in self.acts if act.act == ENABLED)
 
@@ -94,10 +102,12 @@ class SealKey:
         return max([last, self.not_before, *planned])
 
 
-def sealing(keys: Iterable[SealKey], court: str, at: datetime) -> SealKey | None:
-    """The key with which that court seals at that moment: of those that may, the one that began last."""
-    fit = [key for key in keys if key.court == court and _may_seal(key, at)]
-    return max(fit, key=lambda key: (key.seals_from or key.not_before, key.id), default=None)
+def sealing(keys: Iterable[SealKey], court: str, at: datetime, *, second: bool = False) -> SealKey | None:
+    """The key with which that court seals at that moment: of those that may, the one that began last. `second`: the
+    one of its second seal.
+    """
+    fit = [key for key in keys if (key.court, key.second) == (court, second) and _may_seal(key, at)]
+    return max(fit, key=_began, default=None)
 
 
 def _may_seal(key: SealKey, at: datetime) -> bool:
@@ -114,7 +124,7 @@ def state_of(key: SealKey, keys: Iterable[SealKey], now: datetime) -> KeyState:
         return KeyState.EXPIRED
     if now < key.seals_from:
         return KeyState.ENABLED
-    return KeyState.SEALING if sealing(keys, key.court, now) == key else KeyState.RETIRED
+    return KeyState.SEALING if sealing(keys, key.court, now, second=key.second) == key else KeyState.RETIRED
 
 
 def refusal_to_enable(key: SealKey | None, by: str, role: str) -> Refusal | None:
@@ -140,7 +150,11 @@ def refusal_to_revoke(key: SealKey | None, by: str, role: str) -> Refusal | None
     return None if role == JUDGE else Refusal.NEEDS_JUDGE
 
 
-def overlapping(keys: Sequence[SealKey], court: str) -> tuple[SealKey, ...]:
+def overlapping(keys: Sequence[SealKey], court: str, *, second: bool = False) -> tuple[SealKey, ...]:
     """Whose certificates a verifier is handed: all that have sealed or will, the newest first, and none revoked."""
-    usable = [key for key in keys if key.court == court and key.seals_from is not None]
-    return tuple(sorted(usable, key=lambda key: key.seals_from or key.not_before, reverse=True))
+    usable = [key for key in keys if (key.court, key.second) == (court, second) and key.seals_from is not None]
+    return tuple(sorted(usable, key=_began, reverse=True))
+
+
+def _began(key: SealKey) -> tuple[datetime, str]:
+    return (key.seals_from or key.not_before, key.id)

@@ -83,15 +83,22 @@ ONE_FACT = frozenset({"signed", "refused", "returned"})
 
 def merged(facts: Iterable[Fact]) -> tuple[Fact, ...]:
     """`signed`, `refused`, `returned` of one attempt at one instant are one fact: a later record (the slip) completes
-    it.
+    it. Of the others those are one that have one key, or that differ in nothing.
     """
     whole: dict[tuple[object, ...], Fact] = {}
     for fact in facts:
-        key: tuple[object, ...] = (fact.kind, fact.at, fact.address, fact.attempt)
-        if fact.kind not in ONE_FACT:
-            key = (*key, fact.key, fact.claim)
+        key = (fact.kind, fact.at, fact.address, fact.attempt, *_apart(fact))
         whole[key] = _completed(whole[key], fact) if key in whole else fact
-    return tuple(sorted(whole.values(), key=lambda fact: (fact.at, fact.kind, fact.key)))
+    return tuple(
+        sorted(whole.values(), key=lambda fact: (fact.at, fact.kind, fact.key, "" if fact.key else repr(fact)))
+    )
+
+
+def _apart(fact: Fact) -> tuple[object, ...]:
+    """What keeps facts of one kind and instant apart. Both sides of a mediation statement may sign at one table."""
+    if fact.kind in ONE_FACT:
+        return (fact.by is not None and fact.by.relation == "opponent",)
+    return (fact.key, fact.claim) if fact.key else (fact,)
 
 
 def _completed(first: Fact, later: Fact) -> Fact:

@@ -35,12 +35,21 @@ class Reading:
         fields = Fields(_as_json(tables), "", faults)
         yield fields
         fields.unknown()
-        self.faults += [f"{name}: {fault.pointer or '/'}: {fault.message}" for fault in faults]
+        self.faults += [f"{name}: {_by_id(fault.pointer, tables) or '/'}: {fault.message}" for fault in faults]
 
     def end(self) -> None:
         """Raises TablesBroken with every fault there was."""
         if self.faults:
             raise TablesBroken(self.faults)
+
+
+def _by_id(pointer: str, tables: Mapping[str, Any]) -> str:
+    """The place of a fault, with a row's id for its number: rows of one table may stand in several files."""
+    _, *steps = pointer.split("/")
+    rows = tables.get(steps[0]) if len(steps) > 1 and steps[1].isdecimal() else None
+    row = rows[int(steps[1])] if isinstance(rows, list) and int(steps[1]) < len(rows) else None
+    id_ = row.get("id") if isinstance(row, Mapping) else None
+    return "/".join(("", steps[0], id_, *steps[2:])) if isinstance(id_, str) and id_ else pointer
 
 
 def _as_json(value: Any) -> Any:

@@ -216,6 +216,13 @@ class Trial:
         return next((fact for fact in self.mine if fact.kind not in NEVER_TRIED), None)
 
     @property
+    def dispatched(self) -> Fact | None:
+        """The first thing that came of it but a plan; a plan where there is nothing else. What has to be so before the
+        message leaves is asked of this moment.
+        """
+        return next((f for f in self.mine if f.kind not in NEVER_TRIED and f.kind != "send_planned"), self.began)
+
+    @property
     def place(self) -> Address:
         """The address. Raises ValueError where the trial is of no attempt."""
         if self.address is None:

@@ -9,9 +9,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, Text, and_, cast, exists, func, insert, or_, select, text
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Row,
+    Select,
+    Text,
+    and_,
+    cast,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    text,
+    union_all,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from delivery.journal.encoding import micros
@@ -29,6 +47,9 @@ from delivery.journal.writing import Batch
 
 WIDTH = 256
 HASH_BYTES = 32
+
+Coordinates = tuple[int, int, int]
+"""Level, number, width of a tile."""
 
 _SEQUENCING = 0x736F6E67_6461_0003
 """The lock of those who append leaves: theirs alone, so that no writer of events ever waits for it."""
@@ -119,13 +140,14 @@ class Ledger(Store):
 
     async def ledger_edge(self, size: int) -> dict[int, Sequence[bytes]]:
         """By level, the hashes of the unfinished tile of a log of `size`."""
-        edge: dict[int, Sequence[bytes]] = {}
+        wanted: list[Coordinates] = []
         level = 0
         while size:
             number, width = divmod(size, WIDTH)
-            edge[level] = _split(await self.tile(level, number, width) or b"") if width else ()
+            wanted.append((level, number, width))
             level, size = level + 1, number
-        return edge
+        found = await self._tiles([tile for tile in wanted if tile[2]])
+        return {tile[0]: _split(found.get(tile, b"")) for tile in wanted}
 
     async def append_leaves(self, first: int, leaves: Sequence[LeafRow], tiles: Sequence[TileRow]) -> bool:
         """Append them if the log has `first` leaves now; False when another was quicker, and nothing was written.
@@ -148,26 +170,25 @@ class Ledger(Store):
         found = await self._tiles([(level, number, width)])
         return found.get((level, number, width))
 
-    async def tiles(self, wanted: Sequence[tuple[int, int, int]]) -> dict[tuple[int, int, int], Sequence[bytes]]:
+    async def tiles(self, wanted: Sequence[Coordinates]) -> dict[Coordinates, Sequence[bytes]]:
         """Several, split into their hashes, for whoever makes a proof. Raises KeyError for one that is not there."""
         found = await self._tiles(wanted)
         return {coordinates: _split(found[coordinates]) for coordinates in wanted}
 
-    async def _tiles(self, wanted: Sequence[tuple[int, int, int]]) -> dict[tuple[int, int, int], bytes]:
-        found: dict[tuple[int, int, int], bytes] = {}
+    async def _tiles(self, wanted: Sequence[Coordinates]) -> dict[Coordinates, bytes]:
+        """Those that there are. Two questions, however many tiles and however long the log."""
         if not wanted:
-            return found
+            return {}
         async with self._engines.reading.connect() as connection:
             rows = await connection.execute(full_tiles(wanted))
             full = {(row.level, row.number): bytes(row.hashes) for row in rows}
-            for level, number, width in wanted:
-                content = full.get((level, number))
-                if content is None and width < WIDTH:
-                    unfinished = await connection.execute(_unfinished(level, number, width))
-                    content = b"".join(unfinished.scalars())
-                if content and len(content) >= width * HASH_BYTES:
-                    found[level, number, width] = content[: width * HASH_BYTES]
-        return found
+            missing = [tile for tile in wanted if tile[:2] not in full and tile[2] < WIDTH]
+            parts = (await connection.execute(unfinished_tiles(missing))).all() if missing else ()
+        below = {tuple(place): bytes(one) for *place, one in parts}
+        for (level, number), places in groupby(sorted(below), key=itemgetter(0, 1)):
+            full[level, number] = b"".join(below[place] for place in places)
+        found = {tile: full.get(tile[:2], b"")[: tile[2] * HASH_BYTES] for tile in wanted}
+        return {tile: content for tile, content in found.items() if content and len(content) == tile[2] * HASH_BYTES}
 
     async def entries(self, number: int, width: int) -> tuple[bytes, ...] | None:
         """The entries of that tile of level 0; None when it has not so many yet."""
@@ -239,7 +260,7 @@ async def _size(connection: AsyncConnection) -> int:
     return 0 if last is None else last + 1
 
 
-def full_tiles(wanted: Sequence[tuple[int, int, int]]) -> Select[Any]:
+def full_tiles(wanted: Sequence[Coordinates]) -> Select[Any]:
     """Those of the tiles that are full. One by one: SQLite would look up no `(level, number) IN (…)` by the key, and
     read the table from end to end.
     """
@@ -247,12 +268,17 @@ def full_tiles(wanted: Sequence[tuple[int, int, int]]) -> Select[Any]:
     return select(ledger_tiles).where(or_(*at))
 
 
-def _unfinished(level: int, number: int, width: int) -> Select[Any]:
-    if level == 0:
-        return _leaves(ledger_leaves.c.hash, number, width)
+def unfinished_tiles(wanted: Sequence[Coordinates]) -> CompoundSelect[Any]:
+    """What stands below each of them now, in one question: level and number of the tile, place and hash in it."""
+    return union_all(*(_below(*tile) for tile in wanted))
+
+
+def _below(level: int, number: int, width: int) -> Select[Any]:
+    table, one = (ledger_tiles, ledger_tiles.c.root) if level else (ledger_leaves, ledger_leaves.c.hash)
     first = number * WIDTH
-    below = (ledger_tiles.c.level == level - 1, ledger_tiles.c.number.between(first, first + width - 1))
-    return select(ledger_tiles.c.root).where(*below).order_by(ledger_tiles.c.number)
+    query = select(literal(level), literal(number), table.c.number, one)
+    query = query.where(table.c.number.between(first, first + width - 1))
+    return query.where(ledger_tiles.c.level == level - 1) if level else query
 
 
 def _leaves(column: ColumnElement[bytes], number: int, width: int) -> Select[Any]:

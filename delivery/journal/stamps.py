@@ -26,6 +26,11 @@ SEAL = "seal"
 that of the signature's value.
 """
 
+CONTAINER = "container"
+"""The timestamp on a proof pack's seal (XAdES B-T): the subject is the SHA-256 of the kept container without it, the
+imprint that of the signature's value.
+"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:

@@ -308,7 +308,8 @@ revocations = Table(
     Column("revoked_at", Instant),
 )
 
-# The mark of the renewal on each delivery, made at that version of it. `pack`: the kept container, once it was renewed.
+# The mark of the renewal on each delivery, made at that version of it. `pack`: the kept container, of what `content`
+# names until it is renewed. `former`: the renewed container of an earlier proof.
 archives = Table(
     "archives",
     metadata,
@@ -318,8 +319,18 @@ archives = Table(
     Column("holds_until", Date),
     Column("pack", Text),
     Column("renewed_at", Instant),
+    Column("content", Text),
+    Column("former", Text),
 )
 Index("ix_archives_holds_until", archives.c.holds_until)
+
+# What a worker is renewing now, by the machine's clock.
+renewals = Table(
+    "renewals",
+    metadata,
+    Column("delivery", Text, ForeignKey("deliveries.id"), primary_key=True),
+    Column("lease_until", Instant, nullable=False),
+)
 
 # --- the ledger: events in the order of their commits, each as one leaf ----------------------------------------------
 

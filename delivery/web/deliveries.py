@@ -10,7 +10,7 @@ from aiohttp import web
 from delivery.core.events import fold
 from delivery.core.fields import Fault, read_instant
 from delivery.core.model import Delivery
-from delivery.core.trusted_time import proofs_wait
+from delivery.core.trusted_time import PackWaits, proofs_wait
 from delivery.journal.accounts import Client
 from delivery.web import answers
 from delivery.web.bodies import read_json_body
@@ -18,6 +18,7 @@ from delivery.web.problems import Problem, faulty, not_found
 from delivery.web.site import Site
 from delivery.web.stored import PACK
 from delivery.web.submissions import ID, for_case_systems
+from signing.errors import SigningError
 
 LARGEST_WORD = 64 * 1024
 """Bytes of a withdrawal."""
@@ -98,7 +99,14 @@ async def _proof_pack(site: Site, request: web.Request, client: Client) -> web.R
     delivery = await _mine(site, request, client)
     if not (delivery.proofs and delivery.proof_is_current):
         raise Problem(404, "no_proof", _why_no_proof(delivery, await _waits_since(site)))
-    content = await site.pack(delivery)
+    try:
+        content = await site.pack(delivery)
+    except PackWaits as waits:
+        why = f"Timestamps are missing since {waits.since.isoformat()}, and the pack waits for one."
+        raise Problem(404, "no_pack", why) from waits
+    except SigningError as fault:
+        says = f"The pack cannot be sealed now ({type(fault).__name__}): try again later."
+        raise Problem(503, "unavailable", says) from fault
     if content is None:
         raise Problem(404, "no_pack", "The proof is from before packs were made: it has no evidence beside it.")
     headers = {"Cache-Control": "no-store", "Content-Disposition": f'attachment; filename="{delivery.id}.asice"'}

@@ -8,17 +8,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from urllib.parse import quote
 
+import structlog
 from aiohttp import web
 
 from delivery.core.events import FactProposed, FactRecorded, ReceiptReceived, RecipientLearnt
 from delivery.core.model import Delivery, Document
 from delivery.core.ports import RawReceipt
+from delivery.core.trusted_time import PackWaits
 from delivery.journal.accounts import Look
 from delivery.journal.errors import HistoryBroken
 from delivery.web.pages import file_response
 from delivery.web.sent import media_type
 from delivery.web.sessions import Answer, Desk
 from delivery.web.stored import PACK, packed, stored
+from signing.errors import SigningError
+
+log = structlog.get_logger()
 
 SHOWN_BYTES = 64 * 1024
 """Of a provider's message on the page; real ones are a few kilobytes."""
@@ -90,7 +95,13 @@ async def _pack(desk: Desk) -> web.Response:
     if delivery is None or not delivery.proof_is_current:
         return desk.problem("unknown", 404)
     await looked(desk, "pack", delivery)
-    content = await packed(desk.console.pack, delivery)
+    try:
+        content = await packed(desk.console.pack, delivery)
+    except PackWaits:
+        return desk.problem("waits", 503)
+    except SigningError as fault:
+        log.warning("pack_not_sealed", delivery=delivery.id, fault=type(fault).__name__)
+        return desk.problem("unsealed", 503)
     if content is None:
         return desk.problem("broken", 503)
     return file_response(content, PACK, f"{delivery.id}.asice")

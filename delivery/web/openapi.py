@@ -193,7 +193,7 @@ def _deliveries() -> Json:
             "get": _operation("readProof", "The proof of service", {200: pdf}, (401, 404), parameters=one)
         },
         f"{below}/proof-pack": {
-            "get": _operation("readProofPack", "The proof pack", {200: pack}, (401, 404), parameters=one)
+            "get": _operation("readProofPack", "The proof pack", {200: pack}, (401, 404, 503), parameters=one)
         },
         f"{below}/withdrawal": {
             "post": _operation(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+from delivery.core.events import STEP_FAILED
 from delivery.core.routing import SENTENCES
 from delivery.core.rulebook import Rulebook
 from delivery.web.pages import Text
@@ -44,8 +45,19 @@ _BLANKS = [
 """The sentences of routing.py as patterns, beside their Chinese."""
 
 
+_FAULT = re.compile(r": (\w+)\)$")
+"""At the end of the reason of a step that failed, as core.tasks writes it."""
+
+
+def fault_word(fault: str, text: Text) -> str:
+    """What a fault of that name means to a clerk; nothing for one that is for the operators' log alone."""
+    return text.word("stuck", fault) if fault in text.catalogue["stuck"] else ""
+
+
 def task_reason(kind: str, reason: str, book: Rulebook, text: Text) -> tuple[str, str]:
     """Why a task is open; and, where that is only the gist in Chinese, the sentence itself beside it."""
     known = said(reason, book, text)
+    if fault := _FAULT.search(reason) if kind == STEP_FAILED else None:
+        known = fault_word(fault[1], text) or known
     gist = text.language == "zh" and known == reason and kind in text.catalogue["why"]
     return (text(f"why.{kind}"), reason) if gist else (known, "")

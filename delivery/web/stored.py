@@ -13,7 +13,7 @@ from delivery.journal.errors import DocumentBroken
 log = structlog.get_logger()
 
 Packer = Callable[[Delivery], Awaitable[bytes | None]]
-"""Makes the proof pack of a delivery; None where there is none. Raises as `Documents.get` does."""
+"""Makes the proof pack of a delivery; None where there is none. Raises as `Documents.get` does, and PackWaits."""
 
 PACK = "application/vnd.etsi.asic-e+zip"
 """The media type of proof packs."""
@@ -31,7 +31,10 @@ async def stored(documents: Documents, sha256: str | None) -> bytes | None:
 
 
 async def packed(pack: Packer, delivery: Delivery) -> bytes | None:
-    """The proof pack; None when there is none, or when a part of it is missing or changed, and then the log says so."""
+    """The proof pack; None when there is none, or when a part of it is missing or changed, and then the log says so.
+
+    Raises PackWaits.
+    """
     try:
         return await pack(delivery)
     except (KeyError, DocumentBroken) as error:

@@ -16,7 +16,7 @@ from delivery.core.model import Address, Delivery, Effect, Fact, Person, Proposa
 from delivery.core.rulebook import Rulebook
 from delivery.web.news_words import learnt_words
 from delivery.web.pages import Text
-from delivery.web.sayings import task_reason
+from delivery.web.sayings import fault_word, task_reason
 
 Details = tuple[tuple[str, str], ...]
 WEIGHTY = (events.Concluded, events.ProofIssued, events.Withdrawn, events.TaskClosed)
@@ -213,7 +213,7 @@ def _details(event: Event, delivery: Delivery, book: Rulebook, text: Text) -> It
             yield "by", by_word(by, text)
             yield "reason", reason
         case events.StepFailed(step=step, fault=fault):
-            yield "words", f"{step}: {fault}"
+            yield "words", fault_word(fault, text) or f"{step}: {fault}"
         case events.Concluded(effects=effects):
             titles = {document.id: document.title for document in delivery.documents}
             for document, effect in effects:

@@ -11,21 +11,34 @@ from delivery.core.events import Recorded
 from delivery.core.evidence import raw_ids
 from delivery.core.model import Delivery
 from delivery.core.ports import Clock
+from delivery.core.trusted_time import PackWaits, proofs_wait
+from delivery.journal.archives import UNSEEN, Archive
 from delivery.journal.documents import Documents
 from delivery.journal.journal import Journal
 from delivery.journal.receipts import RawRow
-from delivery.journal.stamps import CHECKPOINT, DOCUMENT, PROOF
+from delivery.journal.stamps import CHECKPOINT, CONTAINER, DOCUMENT, PROOF
 from delivery.worker.revoking import RevocationData
 from delivery.worker.sequencing import canonical_row, inclusion
+from delivery.worker.stamping import Stamping
 from signing.chains import chains_of
-from signing.pack import LedgerEvent, LedgerPart, PackContent, RawMessage, Stamp
+from signing.pack import LedgerEvent, LedgerPart, PackContent, RawMessage, Stamp, covered
 from signing.pdf import containers
 from signing.pool import SealPool
 
 
+@dataclass(frozen=True, slots=True)
+class _Gathered:
+    """What goes into a pack; equal names, equal packs but for who seals them when."""
+
+    content: PackContent
+    name: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Packing:
-    """`log_key`: the vkey line of the ledger."""
+    """`log_key`: the vkey line of the ledger. `stamping`: None where no authority is set; then seals of packs carry no
+    timestamp, and nothing is kept before it is renewed.
+    """
 
     journal: Journal
     documents: Documents
@@ -33,32 +46,78 @@ class Packing:
     clock: Clock
     log_key: str
     revocations: RevocationData
+    stamping: Stamping | None = None
 
     async def pack(self, delivery: Delivery) -> bytes | None:
-        """The sealed container, as it was renewed last or made now; None while there is no current proof, and for
-        proofs from before there was evidence. Raises as `kept` and `built`.
+        """The sealed container, as it is kept or made now; None while there is no current proof, and for proofs from
+        before there was evidence. Raises as `looked_at`, and PackWaits.
         """
-        return await self.kept(delivery) or await self.built(delivery)
+        while True:
+            mark = await self.journal.archive(delivery.id)
+            if (renewed := await self.renewed(delivery, mark)) is not None:
+                return renewed
+            found = await self._gathered(delivery, mark)
+            if found is not None and (kept := await self._kept(found, mark)) is not None:
+                return kept
+            if found is None or self.stamping is None:
+                return await self._sealed(delivery, found)
+            # Dying in here leaves bytes nobody names, or a kept container whose token is in the queue.
+            await self._keep(self.stamping, delivery, found, mark)
 
-    async def kept(self, delivery: Delivery) -> bytes | None:
-        """The container that an archive timestamp was put on, where it is of the current proof. Raises KeyError and
-        DocumentBroken when it is missing or changed.
-        """
-        mark = await self.journal.archive(delivery.id)
-        if mark is None or mark.pack is None or not delivery.proof_is_current or mark.proof != delivery.proofs[-1][1]:
-            return None
-        return await self.documents.get(mark.pack)
-
-    async def built(self, delivery: Delivery) -> bytes | None:
-        """The container made of what is kept, sealed now; None as for `pack`.
+    async def looked_at(self, delivery: Delivery) -> bytes | None:
+        """The container as it would be handed out, but that none is kept for it, and no authority asked.
 
         Raises KeyError and DocumentBroken when a kept part is missing or changed, NoSealEnabled, SignerLost.
         """
+        mark = await self.journal.archive(delivery.id)
+        if (renewed := await self.renewed(delivery, mark)) is not None:
+            return renewed
+        found = await self._gathered(delivery, mark)
+        kept = await self._kept(found, mark) if found else None
+        return kept or await self._sealed(delivery, found)
+
+    async def renewed(self, delivery: Delivery, mark: Archive | None) -> bytes | None:
+        """The container that an archive timestamp was put on, where it is of the current proof. Raises KeyError and
+        DocumentBroken when it is missing or changed.
+        """
+        if mark is None or mark.pack is None or not delivery.proof_is_current:
+            return None
+        return await self.documents.get(mark.pack) if mark.is_renewed(delivery.proofs[-1][1]) else None
+
+    async def _kept(self, found: _Gathered, mark: Archive | None) -> bytes | None:
+        """The container that was made of just that, with its token as soon as that is there."""
+        if mark is None or mark.pack is None or mark.content != found.name:
+            return None
+        sealed = await self.documents.get(mark.pack)
+        stamp = await self.journal.stamp_of(CONTAINER, mark.pack)
+        return sealed if stamp is None else await self.seals.with_seal_timestamp(sealed, stamp.token)
+
+    async def _keep(self, stamping: Stamping, delivery: Delivery, found: _Gathered, mark: Archive | None) -> None:
+        """Seal it, and keep it with its token or for it; two may do so at one time, and the first counts."""
+        since, now = await stamping.missing_since(), self.clock.now()
+        if since and proofs_wait(since, now):
+            raise PackWaits(since)
+        sealed = await self.seals.pack(delivery.court, found.content, now)
+        imprint = await self.seals.seal_imprint(sealed)
+        digest, proof = await self.documents.put(sealed), delivery.proofs[-1][1]
+        if imprint is not None:
+            await stamping.stamp_container(digest, imprint)
+        former = mark.before(proof) if mark else None
+        # Nobody has looked yet until when this one holds.
+        made = Archive(delivery=delivery.id, version=UNSEEN, proof=proof, pack=digest, former=former)
+        await self.journal.keep_archive(replace(made, content=found.name), instead_of=mark)
+
+    async def _sealed(self, delivery: Delivery, found: _Gathered | None) -> bytes | None:
+        return None if found is None else await self.seals.pack(delivery.court, found.content, self.clock.now())
+
+    async def _gathered(self, delivery: Delivery, mark: Archive | None) -> _Gathered | None:
+        """What is kept of a delivery; None as for `pack`."""
         history = await self.journal.load(delivery.id)
         issued = _issued(history)
         if issued is None or issued.evidence is None or not delivery.proof_is_current:
             return None
         ledger = await self._ledger(delivery)
+        former = mark.before(issued.sha256) if mark else None
         content = PackContent(
             documents=await self._sealed_documents(delivery),
             proof=await self.documents.get(issued.sha256),
@@ -66,9 +125,9 @@ class Packing:
             receipts=await self._receipts(history),
             ledger=ledger,
             timestamps=await self._timestamps(delivery, issued, ledger),
+            former=await self.documents.get(former) if former else None,
         )
-        content = await self._with_validation_data(content)
-        return await self.seals.pack(delivery.court, content, self.clock.now())
+        return await self._with_validation_data(content)
 
     async def _sealed_documents(self, delivery: Delivery) -> tuple[tuple[str, bytes], ...]:
         return tuple([(document, await self.documents.get(digest)) for document, digest in delivery.sealed])
@@ -97,7 +156,7 @@ class Packing:
         ]
         return LedgerPart(checkpoint, self.log_key, tuple(found))
 
-    async def _with_validation_data(self, content: PackContent) -> PackContent:
+    async def _with_validation_data(self, content: PackContent) -> _Gathered:
         """With what shows that the certificates of its seals and tokens are alive, or were when that was asked."""
         pdfs = [content.proof, *(sealed for _, sealed in content.documents)]
         signed = [container for one in pdfs for container in containers(one)]
@@ -105,7 +164,8 @@ class Packing:
         anchors = self.revocations.anchors
         chains = {chain for one in (*signed, *tokens) for chain in chains_of(one, anchors)}
         data = await self.revocations.of(sorted(chains | {*self.seals.chains()}), fresh=False)
-        return replace(content, certificates=data.certificates, crls=data.crls, ocsps=data.ocsps)
+        name = _name(content, whole=data.whole)
+        return _Gathered(replace(content, certificates=data.certificates, crls=data.crls, ocsps=data.ocsps), name)
 
     async def _timestamps(
         self, delivery: Delivery, issued: events.ProofIssued, ledger: LedgerPart | None
@@ -132,6 +192,16 @@ class Packing:
 def _issued(history: Sequence[Recorded]) -> events.ProofIssued | None:
     told = (row.event for row in reversed(history))
     return next((event for event in told if isinstance(event, events.ProofIssued)), None)
+
+
+def _name(content: PackContent, *, whole: bool) -> str:
+    """Of what a pack of it tells. Revocation data may have become newer since: a pack tells those of its time, but when
+    some were missing (not `whole`).
+    """
+    told = hashlib.sha256(b"whole" if whole else b"")
+    for one in covered(replace(content, certificates=(), crls=(), ocsps=())):
+        told.update(f"{one.name} {hashlib.sha256(one.content).hexdigest()}\n".encode())
+    return told.hexdigest()
 
 
 def _message(row: RawRow, event: int | None) -> RawMessage:

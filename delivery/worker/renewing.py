@@ -8,9 +8,10 @@ next one goes on behind it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import date
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
 
 import structlog
 
@@ -21,13 +22,22 @@ from delivery.journal.documents import Documents
 from delivery.journal.errors import DocumentBroken, HistoryBroken
 from delivery.journal.journal import Journal
 from delivery.worker.packing import Packing
+from delivery.worker.revoking import RevocationData, ValidationData
 from delivery.worker.stamping import Stamping
 from signing import renewal
+from signing.chains import chains_of
 from signing.errors import SigningError
 from signing.pool import SealPool
-from signing.renewal import NothingGained, Weakness
+from signing.renewal import NothingGained
+from signing.timestamp import Token
 
-BATCH = 100
+BATCH = 10
+LEASE = timedelta(minutes=15)
+"""For how long a batch is one worker's. Each pack costs a second at most, and two calls to authorities."""
+
+PATIENCE = timedelta(hours=1)
+"""An issuer that does not answer is not asked for each of a thousand packs."""
+
 PASS_EVERY = 6 * 3600.0
 PAUSE = 0.05
 """Seconds, of the machine: between two passes in the background, and between two packs of one."""
@@ -62,6 +72,7 @@ class Renewing:
     packing: Packing
     seals: SealPool = field(repr=False)
     stamping: Stamping | None
+    revocations: RevocationData
 
     async def run(self) -> None:
         """Until cancelled: slowly, beside everything else."""
@@ -78,17 +89,31 @@ class Renewing:
         self, *, dry_run: bool = False, pause: float = 0.0, told: Callable[[Tally], None] = lambda _: None
     ) -> Tally:
         """Look at every pack without a mark, or that holds no longer than `renewal.AHEAD` from now, and renew what has
-        to be. `told` hears of each. Raises NoAuthority.
+        to be; what another worker has in hand is left to it. `told` hears of each. Raises NoAuthority.
         """
         horizon = (self.clock.now() + renewal.AHEAD).date()
         tally, after = Tally(total=await self.journal.count_to_look_at(horizon)), ""
         while found := await self.journal.to_look_at(horizon, after=after, limit=BATCH):
-            for after in found:
-                await self._look_at(after, horizon, tally, dry_run=dry_run)
-                tally.looked += 1
-                told(tally)
-                await asyncio.sleep(pause)
+            after = found[-1]
+            async with self._claimed(found, dry_run=dry_run) as ours:
+                for delivery in ours:
+                    await self._look_at(delivery, horizon, tally, dry_run=dry_run)
+                    tally.looked += 1
+                    told(tally)
+                    await asyncio.sleep(pause)
         return tally
+
+    @asynccontextmanager
+    async def _claimed(self, found: Sequence[str], *, dry_run: bool) -> AsyncIterator[Sequence[str]]:
+        """Nobody else renews those meanwhile. Whoever only looks takes nothing from others."""
+        if dry_run:
+            yield found
+            return
+        claimed = await self.journal.claim_renewals(found, LEASE)
+        try:
+            yield claimed.deliveries
+        finally:
+            await self.journal.release_renewals(claimed)
 
     async def _look_at(self, delivery: str, horizon: date, tally: Tally, *, dry_run: bool) -> None:
         """What is wrong with one pack is no reason to leave the others alone."""
@@ -102,53 +127,70 @@ class Renewing:
             log.warning("pack_not_renewed", delivery=delivery, fault=type(wrong).__name__)
 
     async def _renew(self, delivery: Delivery, horizon: date, tally: Tally, *, dry_run: bool) -> None:
-        proof, kept = delivery.proofs[-1][1] if delivery.proofs else None, await self.packing.kept(delivery)
-        pack = kept or await self.packing.built(delivery)
-        if pack is None:
-            return await self._mark(Archive(delivery=delivery.id, version=delivery.version), dry_run=dry_run)
-        weak = await self.seals.weakens(pack)
-        if weak is None or weak.on > horizon:
-            return await self._mark_again(delivery, proof, weak, dry_run=dry_run)
-        tally.due += 1
-        tally.why[delivery.id] = f"{weak.why} (until {weak.on})"
+        before = await self.journal.archive(delivery.id)
+        if before is not None and before.version >= delivery.version and not _is_due(before.holds_until, horizon):
+            return  # another worker was here between our look and our claim
+        mark, pack = await self._present(delivery, before)
+        weak = await self.seals.weakens(pack) if pack is not None else None
+        mark = replace(mark, holds_until=weak.on if weak else None)
+        if pack is not None and weak is not None and _is_due(weak.on, horizon):
+            tally.due += 1
+            tally.why[delivery.id] = f"{weak.why} (until {weak.on})"
+            if not dry_run:
+                mark = await self._strengthened(mark, pack)
+                tally.renewed += 1
         if not dry_run:
-            await self._stamp(delivery, proof, pack)
-            tally.renewed += 1
-        return None
+            # Dying before this line leaves bytes nobody names: the next run renews the same pack again.
+            await self.journal.keep_archive(mark, instead_of=before)
 
-    async def _stamp(self, delivery: Delivery, proof: str | None, pack: bytes) -> None:
-        half = await self.seals.prepared_renewal(pack)
-        token = await self.stamping.token(half.imprint) if self.stamping else None
+    async def _present(self, delivery: Delivery, before: Archive | None) -> tuple[Archive, bytes | None]:
+        """The mark for today, and the bytes that it is about: those of the current proof; without one, the renewed pack
+        of an earlier proof, whose timestamps must not run out.
+        """
+        pack = await self.packing.looked_at(delivery)
+        proof = delivery.proofs[-1][1] if pack is not None else None
+        mark = Archive(delivery=delivery.id, version=delivery.version, proof=proof)
+        if before is not None:
+            mark = replace(mark, former=before.before(proof))
+            if before.proof == proof:
+                mark = replace(mark, pack=before.pack, renewed_at=before.renewed_at, content=before.content)
+        if pack is None and mark.former is not None:
+            pack = await self.documents.get(mark.former)
+        return mark, pack
+
+    async def _strengthened(self, mark: Archive, pack: bytes) -> Archive:
+        """The mark of the same pack with one archive timestamp more."""
+        stamped = await self._with_seal_time(pack)
+        known = await self._known_of(await self.seals.last_tokens(stamped))
+        half = await self.seals.prepared_renewal(stamped, known.crls, known.ocsps)
+        token = await self._token(half.imprint)
+        strong = await self.seals.renewed(half, token.der)
+        self.revocations.meet(chains_of(token.der, self.revocations.anchors))
+        weak = await self.seals.weakens(strong)
+        mark, digest = replace(mark, holds_until=weak.on if weak else None), await self.documents.put(strong)
+        if mark.proof is None:
+            return replace(mark, former=digest)
+        return replace(mark, pack=digest, renewed_at=token.at, content=None)
+
+    async def _with_seal_time(self, pack: bytes) -> bytes:
+        """With a timestamp on the container's seal (XAdES B-T), where it has none and can still get one."""
+        imprint = await self.seals.seal_imprint(pack)
+        if imprint is None:
+            return pack
+        return await self.seals.with_seal_timestamp(pack, (await self._token(imprint)).der)
+
+    async def _known_of(self, tokens: Sequence[bytes]) -> ValidationData:
+        """What issuers say, or said last, of who made these: nobody waits for us, so they are asked."""
+        chains = [chain for token in tokens for chain in chains_of(token, self.revocations.anchors)]
+        await self.revocations.refresh(chains, patience=PATIENCE)
+        return await self.revocations.of(chains, fresh=False)
+
+    async def _token(self, imprint: bytes) -> Token:
+        token = await self.stamping.token(imprint) if self.stamping else None
         if token is None:
             raise NoAuthority("no timestamp authority answers; what is due waits for one")
-        strong = await self.seals.renewed(half, token.der)
-        weak = await self.seals.weakens(strong)
-        # Dying here leaves bytes nobody names: the next run renews the same pack again.
-        await self._mark(
-            Archive(
-                delivery=delivery.id,
-                version=delivery.version,
-                proof=proof,
-                holds_until=weak.on if weak else None,
-                pack=await self.documents.put(strong),
-                renewed_at=token.at,
-            )
-        )
+        return token
 
-    async def _mark_again(self, delivery: Delivery, proof: str | None, weak: Weakness | None, *, dry_run: bool) -> None:
-        """It holds for long enough: with the kept pack, where there is one of this proof."""
-        before = await self.journal.archive(delivery.id)
-        same = before if before is not None and before.proof == proof else None
-        mark = Archive(
-            delivery=delivery.id,
-            version=delivery.version,
-            proof=proof,
-            holds_until=weak.on if weak else None,
-            pack=same.pack if same else None,
-            renewed_at=same.renewed_at if same else None,
-        )
-        await self._mark(mark, dry_run=dry_run)
 
-    async def _mark(self, mark: Archive, *, dry_run: bool = False) -> None:
-        if not dry_run:
-            await self.journal.keep_archive(mark)
+def _is_due(holds_until: date | None, horizon: date) -> bool:
+    return holds_until is not None and holds_until <= horizon

@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -55,6 +55,7 @@ class RevocationData:
         self.anchors = tuple(anchors)
         self._met: dict[str, Chain] = {}
         self._told: set[str] = set()
+        self._tried: dict[str, datetime] = {}
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -64,12 +65,20 @@ class RevocationData:
 
     async def look(self) -> None:
         """Fetch what is missing or about to grow old."""
+        await self.refresh([*self._ours(), *self._met.values()])
+
+    async def refresh(self, chains: Iterable[Chain], *, patience: timedelta = timedelta()) -> None:
+        """Fetch now what is missing or old of these, for whoever has time to wait; `patience`: not again what was tried
+        for less than that ago.
+        """
         if self._fetcher is None:
             return
-        for chain in [*self._ours(), *self._met.values()]:
-            for certificate, issuer in self._asked(chain):
-                if await self._is_due(certificate):
-                    await self._fetch(self._fetcher, certificate, issuer)
+        for certificate, issuer in [pair for chain in chains for pair in self._asked(chain)]:
+            name, now = revocation.fingerprint(certificate), self._clock.now()
+            waits = name in self._tried and now - self._tried[name] < patience
+            if not waits and await self._is_due(certificate):
+                self._tried[name] = now
+                await self._fetch(self._fetcher, certificate, issuer)
 
     def meet(self, chains: Iterable[Chain]) -> None:
         """Ask about these too from now on: who stamps shows its certificate with its first token."""

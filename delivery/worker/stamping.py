@@ -16,7 +16,7 @@ import structlog
 from delivery.core.ports import Clock, Timestamper
 from delivery.core.trusted_time import gap, to_be_told
 from delivery.journal.journal import Journal
-from delivery.journal.stamps import CHECKPOINT, PROOF, SEAL
+from delivery.journal.stamps import CHECKPOINT, CONTAINER, PROOF, SEAL
 from signing import timestamp
 from signing.pdf import timestamp_imprint, with_timestamp
 
@@ -85,6 +85,16 @@ class Stamping:
     async def make_up_for(self, sha256: str, kind: str = PROOF) -> None:
         """A file that was sealed while no authority answered: its token comes later."""
         await self._journal.want_stamp(kind, sha256, bytes.fromhex(sha256), failed=True)
+
+    async def stamp_container(self, sha256: str, imprint: bytes) -> None:
+        """The seal of a proof pack that is kept under that digest: its token comes now, or later where no authority
+        answers.
+        """
+        asked = bool(self.names()) and await self.missing_since() is None
+        token = await self.token(imprint) if asked else None
+        await self._journal.want_stamp(CONTAINER, sha256, imprint, failed=token is None and bool(self.names()))
+        if token is not None:
+            await self._keep(CONTAINER, sha256, token)
 
     async def missing_since(self) -> datetime | None:
         return await self._journal.timestamps_missing_since()

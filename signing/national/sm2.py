@@ -7,6 +7,7 @@ a machine that outsiders cannot measure. The hash is OpenSSL's. Signatures are D
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime
 
 from asn1crypto import core, keys
@@ -16,6 +17,7 @@ from gmalg.base import Hash
 from gmalg.ellipticcurve import ECDLP
 from gmalg.sm2 import SM2Core
 
+from signing.certificates import KeyFacts
 from signing.errors import KeyFileUnreadable
 from signing.signer import Algorithm
 
@@ -159,6 +161,33 @@ def validity_of(certificate: bytes) -> tuple[datetime, datetime]:
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise KeyFileUnreadable("the certificate cannot be read") from error
     return begin, end
+
+
+def facts_of(certificate: bytes) -> KeyFacts:
+    """The facts of one certificate (DER) on the SM2 curve, as signing.certificates has them of others. Raises
+    KeyFileUnreadable.
+    """
+    point_of(certificate)
+    begin, end = validity_of(certificate)
+    found = asn1_x509.Certificate.load(certificate)
+    return KeyFacts(
+        algorithm=Algorithm.SM2_SM3,
+        bits=8 * SIZE,
+        subject=", ".join(f"{name}={value}" for name, value in _names(found.subject)),
+        serial=int(found.serial_number),
+        not_before=begin,
+        not_after=end,
+        fingerprint=hashlib.sha256(certificate).hexdigest(),
+    )
+
+
+def _names(subject: asn1_x509.Name) -> list[tuple[str, str]]:
+    """Most particular first, as RFC 4514 §2.1 has it."""
+    each = [pair for relative in subject.chosen for pair in relative]
+    return [(_SHORT.get(one["type"].native, one["type"].dotted), str(one["value"].native)) for one in reversed(each)]
+
+
+_SHORT = {"country_name": "C", "organization_name": "O", "organizational_unit_name": "OU", "common_name": "CN"}
 
 
 def _core() -> SM2Core:

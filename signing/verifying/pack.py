@@ -25,6 +25,11 @@ MANIFEST = "META-INF/manifest.xml"
 MANIFEST_NAMES = "urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"
 MOST_EVENTS = 100_000
 REQUIRED = (MANIFEST, SEAL, "proof.pdf", "evidence.xml", "explanation.json", "receipts/index.json")
+REVOCATION = ("revocation/", "META-INF/revocation")
+FORMER = "former.asice"
+MOST_FORMER = 8
+"""Packs in packs: as often as nobody has a proof replaced after its pack was renewed."""
+
 LOGGED = ("ledger/checkpoint", "ledger/key", "ledger/events.json")
 
 
@@ -38,8 +43,8 @@ class Event:
     row: Mapping[str, Any]
 
 
-def check(notes: Notes, content: bytes, trust: Trust, checkpoint: log.Held | None) -> None:
-    """All steps for one pack."""
+def check(notes: Notes, content: bytes, trust: Trust, checkpoint: log.Held | None, depth: int = 0) -> None:
+    """All steps for one pack. `depth`: how many packs it is inside of."""
     try:
         members = container.members(content)
     except container.NotAPack as wrong:
@@ -56,6 +61,17 @@ def check(notes: Notes, content: bytes, trust: Trust, checkpoint: log.Held | Non
     if not missing:
         trust = renewal.proven(notes, members, _helped(notes, members, trust))
         _opened(notes, members, trust, checkpoint)
+        _former(notes.of(f"{notes.part} · {FORMER}"), members, trust, checkpoint, depth)
+
+
+def _former(notes: Notes, members: Mapping[str, bytes], trust: Trust, checkpoint: log.Held | None, depth: int) -> None:
+    """The renewed pack of the proof that this one replaces stands by itself, for the time that its outer one proves."""
+    if FORMER not in members:
+        return
+    if depth >= MOST_FORMER:
+        notes.failed(Number.FORM, "证据包嵌套过深", "packs inside packs, too deep")
+        return
+    check(notes, members[FORMER], trust, checkpoint, depth + 1)
 
 
 def _opened(notes: Notes, members: Mapping[str, bytes], trust: Trust, checkpoint: log.Held | None) -> None:
@@ -84,9 +100,9 @@ def _helped(notes: Notes, members: Mapping[str, bytes], trust: Trust) -> Trust:
                 continue  # for its own step: pyHanko cannot read it
             if name.startswith("certificates/"):
                 others.append(x509.Certificate.load(content, strict=True))
-            elif name.startswith("revocation/") and name.endswith(".crl"):
+            elif name.startswith(REVOCATION) and name.endswith(".crl"):
                 lists.append(crl.CertificateList.load(content, strict=True))
-            elif name.startswith("revocation/") and name.endswith(".ocsp"):
+            elif name.startswith(REVOCATION) and name.endswith(".ocsp"):
                 answers.append(ocsp.OCSPResponse.load(content, strict=True))
     return trust.helped(others, lists, answers)
 

@@ -21,8 +21,12 @@ from signing.verifying.report import Notes, Number, Says
 from signing.verifying.stamps import Stamp, judged
 from signing.verifying.trust import Trust
 
-MEMBER = re.compile(r"META-INF/(ASiCArchiveManifest(\d{3})?\.xml|timestamp\d{3}\.tst)")
-"""How archive manifests and their tokens are called in a pack."""
+MEMBER = re.compile(
+    r"META-INF/(ASiCArchiveManifest(\d{3})?\.xml|timestamp\d{3}\.tst|revocation\d{3}-\d{1,3}\.(crl|ocsp))"
+)
+"""How archive manifests, their tokens, and what a renewal adds of older authorities are called in a pack."""
+
+_TOKEN = re.compile(r"META-INF/timestamp(\d{3})\.tst")
 
 NEWEST = "META-INF/ASiCArchiveManifest.xml"
 TIMESTAMP = "application/vnd.etsi.timestamp-token"
@@ -69,6 +73,7 @@ def _link(
             raise ValueError("no token for it")
         left -= {name, told.token}
         inside = {one for one in members if one != "mimetype" and (one in left or not MEMBER.fullmatch(one))}
+        left -= {one for one in left if one.startswith(f"META-INF/revocation{_number(told.token)}-")}
         faults = _differences(told, inside, members)
         if faults or (told.former is None) != (not left) or (told.former and told.former not in left):
             notes.failed(
@@ -81,6 +86,13 @@ def _link(
         if _holds(notes, stamp, members[told.token], members[name], trust, newest=name == NEWEST):
             return told.former, replace(trust, at=stamp.at)
     return None, None
+
+
+def _number(token: str) -> str:
+    """Of the renewal. Raises ValueError."""
+    if (named := _TOKEN.fullmatch(token)) is None:
+        raise ValueError("no token is called so")
+    return named[1]
 
 
 def _differences(told: _List, inside: set[str], members: Mapping[str, bytes]) -> list[str]:
@@ -107,6 +119,12 @@ def _holds(notes: Notes, stamp: Stamp, token: bytes, covered: bytes, trust: Trus
             f"“{stamp.authority}”证明此前全部内容于 {when} 已存在，至 {outer} 仍有效力",
             f"“{stamp.authority}” proves that all before it existed at {when}; it was still strong on {outer}",
         )
+        if stamp.alive:
+            notes.passed(
+                Number.REVOCATION,
+                f"随附的吊销信息表明“{stamp.authority}”的证书有效",
+                f"the revocation data with it show the certificate of “{stamp.authority}” alive",
+            )
         return True
     elif judged(token, covered, replace(trust, at=stamp.at)).trusted:
         tell_too_late(notes, stamp, trust, newest=newest)

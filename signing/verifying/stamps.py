@@ -25,13 +25,14 @@ CLOCKS_DIFFER = timedelta(minutes=5)
 
 @dataclass(frozen=True)
 class Stamp:
-    """A judged token. `at`: aware, UTC."""
+    """A judged token. `at`: aware, UTC. `alive`: revocation data at hand show that its authority was not revoked."""
 
     at: datetime
     authority: str
     good: bool
     trusted: bool
     fault: Says | None = None
+    alive: bool = False
 
     def tell(self, notes: Notes, claimed: datetime | None, over: Says = SEAL) -> None:
         """The step on time. `claimed`: when what it stands on says that it was made; `over`: what that is."""
@@ -81,8 +82,10 @@ def of_status(
     """
     who = called(status.signing_cert)
     good = bool(status.intact and status.valid)
-    fault = fault or _fault(status, tokens, trust)
-    return Stamp(status.timestamp, who, good, bool(status.trusted) and fault is None, fault)
+    found = standing(status.signing_cert, trust.for_time, trust.at) if status.trusted else Standing.UNKNOWN
+    fault = fault or _fault(status, tokens, trust) or (REVOKED if found is Standing.REVOKED else None)
+    trusted = bool(status.trusted) and fault is None
+    return Stamp(status.timestamp, who, good, trusted, fault, alive=found is Standing.ALIVE)
 
 
 def _fault(status: TimestampSignatureStatus, tokens: Iterable[asn1.SignedData], trust: Trust) -> Says | None:
@@ -96,5 +99,4 @@ def _fault(status: TimestampSignatureStatus, tokens: Iterable[asn1.SignedData], 
             f"时间戳（{status.timestamp:%Y-%m-%d %H:%M:%S} UTC）晚于核验或外层时间戳的时间",
             f"the timestamp ({status.timestamp:%Y-%m-%d %H:%M:%S} UTC) lies in the future, or after what encloses it",
         )
-    gone = status.trusted and standing(status.signing_cert, trust.for_time, trust.at) is Standing.REVOKED
-    return REVOKED if gone else None
+    return None

@@ -104,6 +104,22 @@ def standing(certificate: x509.Certificate, trust: Trust, moment: datetime) -> S
 def _told(certificate: x509.Certificate, trust: Trust, moment: datetime) -> Standing:
     if not trust.knows_revocation:
         return Standing.UNKNOWN
+    found = {_standing(certificate, one, moment) for one in _asked(certificate, trust)}
+    return next((worst for worst in (Standing.REVOKED, Standing.ALIVE) if worst in found), Standing.UNKNOWN)
+
+
+def _asked(certificate: x509.Certificate, trust: Trust) -> Iterable[Trust]:
+    """Whom to ask. pyHanko asks nobody about an anchor, and to trust a certificate is not to know that it lives. Of one
+    that is an anchor itself, whoever signed it is asked: the signature shows who that is (RFC 5280 §6.3.3 f).
+    """
+    rest = tuple(one for one in trust.anchors if one.dump() != certificate.dump())
+    if len(rest) == len(trust.anchors):
+        return [trust]
+    named = [one for one in (*rest, *trust.others) if one.subject == certificate.issuer and one.ca]
+    return [replace(trust, anchors=(one,)) for one in {one.dump(): one for one in named}.values()]
+
+
+def _standing(certificate: x509.Certificate, trust: Trust, moment: datetime) -> Standing:
     for issuers in (Rule.CRL_OR_OCSP_REQUIRED, Rule.NO_CHECK):
         context = trust.context(moment, own=Rule.CRL_OR_OCSP_REQUIRED, issuers=issuers)
         validator = CertificateValidator(certificate, list(trust.others), validation_context=context)

@@ -7,27 +7,26 @@ measures beside it, on the same machine. There is no race in here: plain pyHanko
 
 from __future__ import annotations
 
+import argparse
 import asyncio
-import sqlite3
 import statistics
+import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from adapters.counterparts.people import Browser
 from delivery import wiring
 from delivery.journal.encoding import instant
-from delivery.settings import Settings
 from delivery.worker.perform import READ
 from signing.file_signer import Recipe
 from signing.keys import open_key_file
 from signing.links import link_id, make_token
 from tests import servers
-from tests.bench import engine, ledger, proofs, seal_keys, seal_speed
-from tests.bench.filing import ID_NUMBER, TITLE, case_system, filings, over_nats
+from tests.bench import engine, ledger, proofs, seal_keys, seal_speed, sequencing
+from tests.bench.filing import ID_NUMBER, TITLE, case_system, filings, over_nats, turn
 from tests.bench.service import Service, machine, serving, settings_for
 from tests.signing import judges
 
@@ -43,8 +42,10 @@ class Counts:
     proofs: int = 50
     pages: int = 300
     rounds: int = 20
+    pairs: int = 4
+    turn: int = 40
     leaves: tuple[int, ...] = (10_000, 1_000_000)
-    sequenced: int = 5000
+    sequenced: int = 20_000
     inclusions: int = 100
 
 
@@ -52,17 +53,17 @@ def row(what: str, figure: str, how: str) -> None:
     print(f"  {what:<46} {figure:>22}   {how}", flush=True)
 
 
-def main(counts: Counts | None = None) -> None:
-    counts = counts or Counts()
+def main(words: Sequence[str]) -> None:
+    parser = argparse.ArgumentParser(prog="make bench ROWS=", description="What this machine does.")
+    parser.add_argument("rows", nargs="*", metavar="ROW", help=f"some of {', '.join(ROWS)}; all unless told otherwise")
+    parser.add_argument("--leaves", type=int, nargs="+", help="how long the ledgers are", default=Counts.leaves)
+    told = parser.parse_args(words)
+    if unknown := set(told.rows) - set(ROWS):
+        parser.error(f"there is no {', '.join(sorted(unknown))}")
     print(f"{machine()}\n", flush=True)
-    with tempfile.TemporaryDirectory(prefix="songda-bench-") as folder:
-        intake(Path(folder) / "intake", counts)
-        deliveries_on_sqlite(Path(folder) / "sqlite", counts)
-        deliveries_on_postgres(Path(folder) / "postgres", counts)
-    seals(counts)
-    proofs_and_packs(counts)
-    law(counts)
-    the_ledger(counts)
+    for name in told.rows or ROWS:
+        with tempfile.TemporaryDirectory(prefix="songda-bench-") as folder:
+            ROWS[name](Path(folder), Counts(leaves=tuple(told.leaves)))
 
 
 # --- submissions -----------------------------------------------------------------------------------------------------
@@ -116,22 +117,29 @@ def deliveries(service: Service, counts: Counts, database: str) -> None:
 async def _deliveries(service: Service, counts: Counts) -> tuple[float, list[bytes]]:
     """Seconds from the first submission to the last report of a proof, and the proofs."""
     async with case_system(service) as system:
-        await system.file(filings(counts.warm_up, "warm"))
-        await system.wait_for("proof_issued", counts.warm_up)
-        bodies = filings(counts.deliveries, "measured")
-        begun = time.perf_counter()
-        filed = await system.file(bodies)
-        proven = await system.wait_for("proof_issued", counts.deliveries)
-        taken = time.perf_counter() - begun
-        assert sorted(proven) == sorted(filed)
+        await turn(system, filings(counts.warm_up, "warm"))
+        taken, filed = await turn(system, filings(counts.deliveries, "measured"))
         return taken, [await system.proof(delivery) for delivery in filed]
+
+
+# --- what sequencing costs the main path -----------------------------------------------------------------------------
+
+
+def beside_sequencing(folder: Path, counts: Counts) -> None:
+    asked = {"warm_up": counts.warm_up, "deliveries": counts.turn}
+    found = sequencing.measure(folder, pairs=counts.pairs, **asked)
+    how = f"{counts.pairs} pairs of turns of {counts.turn}, SQLite; {found.leaves} events sequenced meanwhile"
+    spread = f"{statistics.median(found.ratios):.2f} ({min(found.ratios):.2f} to {max(found.ratios):.2f})"
+    row("deliveries /s, with the ledger : without it", spread, how)
+    ours, theirs = found.processor
+    row("the same, by processor time", f"{theirs / ours:.2f}", f"{ours:.1f} ms a delivery, without it {theirs:.1f} ms")
 
 
 # --- pages -----------------------------------------------------------------------------------------------------------
 
 
 async def _pages(service: Service, counts: Counts) -> None:
-    link = _a_link(service.settings)
+    link = _a_link(service)
     async with Browser(service.url) as browser:
         row("recipient page before the second factor", await _latency(browser, link, counts.pages), _one_by_one(counts))
         await browser.submit(await browser.get(link), "/identify", {"last6": ID_NUMBER[-6:]})
@@ -155,33 +163,24 @@ async def _latency(browser: Browser, address: str, count: int) -> str:
     return f"p50 {cuts[49]:.1f}, p99 {cuts[98]:.1f} ms"
 
 
-def _a_link(settings: Settings) -> str:
+def _a_link(service: Service) -> str:
     """The link that one message of the measured deliveries carried, made again as the worker made it."""
+    settings = service.settings
     keys = open_key_file(
         (settings.data / "keys" / "632801.pem").read_bytes(), (settings.data / "keys" / "password").read_bytes().strip()
     )
-    with _reading(settings.data / "journal.sqlite") as journal:
-        attempt, expires = journal.execute("SELECT attempt, expires_at FROM links LIMIT 1").fetchone()
+    attempt, expires = service.asked("SELECT attempt, expires_at FROM links LIMIT 1")
     key = keys.link_key
     link = link_id(key, attempt)
     token = make_token(key, link=link, attempt=attempt, purpose=READ, expires_at=instant(expires))
     return f"/d/{token}"
 
 
-@contextmanager
-def _reading(path: Path) -> Iterator[sqlite3.Connection]:
-    connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)
-    try:
-        yield connection
-    finally:
-        connection.close()
-
-
 # --- seals -----------------------------------------------------------------------------------------------------------
 
 
-def seals(counts: Counts) -> None:
-    with tempfile.TemporaryDirectory(prefix="songda-bench-") as folder, seal_keys.on_token(Path(folder)) as tokens:
+def seals(folder: Path, counts: Counts) -> None:
+    with seal_keys.on_token(folder) as tokens:
         for key, recipe in {**seal_keys.RECIPES, **tokens}.items():
             _seals_of(key, recipe, counts)
 
@@ -198,7 +197,7 @@ def _seals_of(key: str, recipe: Recipe, counts: Counts) -> None:
 # --- proofs and packs ------------------------------------------------------------------------------------------------
 
 
-def proofs_and_packs(counts: Counts) -> None:
+def proofs_and_packs(_folder: Path, counts: Counts) -> None:
     made = proofs.measure(counts.proofs)
     how = f"{counts.proofs}, P-256, one process, all accepted; {made.fallbacks:.0%} of seals made by the fallback"
     row("proof: evidence sealed, drawn, sealed", _middle(made.proofs), how)
@@ -212,7 +211,7 @@ def _middle(milliseconds: Sequence[float]) -> str:
 # --- the law ---------------------------------------------------------------------------------------------------------
 
 
-def law(counts: Counts) -> None:
+def law(_folder: Path, counts: Counts) -> None:
     """Engine time alone: no reading of files, no start of a program."""
     verdicts, explained = zip(*engine.effects(counts.rounds), strict=True)
     how = f"{len(verdicts) // counts.rounds} published scenarios, each {counts.rounds} times, one process"
@@ -228,19 +227,28 @@ def _spread(milliseconds: Sequence[float]) -> str:
 # --- the ledger ------------------------------------------------------------------------------------------------------
 
 
-def the_ledger(counts: Counts) -> None:
-    """`python -m tests.bench.ledger 10000000` does the same for ten million leaves, in some minutes."""
+def the_ledger(_folder: Path, counts: Counts) -> None:
+    """Ten million leaves take some minutes: `make bench ROWS="ledger --leaves 10000000"`."""
     for size in counts.leaves:
-        with tempfile.TemporaryDirectory(prefix="songda-bench-") as folder:
-            asked = {"events": counts.sequenced, "folder": Path(folder)}
-            ours = asyncio.run(ledger.measure(size, proofs=counts.inclusions, **asked))
-            theirs = ledger.peer(size, proofs=max(1, counts.inclusions // 10), **asked)
-        how = f"{counts.sequenced} events into a log of {size}, SQLite, each batch on the disk"
-        row(f"ledger of {size}: events sequenced", f"{ours.append:.0f} /s", how)
-        how = f"median of {counts.inclusions}, each checked; pymerkle in the same run: {theirs.proof:.1f} ms"
-        row(f"ledger of {size}: proof of inclusion", f"{ours.proof:.1f} ms", how)
+        for store, one in ledger.each(size, events=counts.sequenced, proofs=counts.inclusions):
+            how = f"{counts.sequenced} events into a log of {size}, each batch on the disk"
+            figure = f"{one.append:.0f} /s"
+            row(f"ledger of {size}, {store}: sequenced", figure, f"{how}; processor {one.processor:.0f} ms per 1000")
+            how = "each checked; the root took"
+            row(f"ledger of {size}, {store}: inclusion", f"median {one.proof:.1f} ms", f"{how} {one.root:.1f} ms")
 
+
+ROWS: dict[str, Callable[[Path, Counts], None]] = {
+    "intake": intake,
+    "sqlite": deliveries_on_sqlite,
+    "postgres": deliveries_on_postgres,
+    "sequencing": beside_sequencing,
+    "seals": seals,
+    "proofs": proofs_and_packs,
+    "law": law,
+    "ledger": the_ledger,
+}
 
 if __name__ == "__main__":
     assert wiring.DEFAULT.exists(), "run it from the project's folder"
-    main()
+    main(sys.argv[1:])

@@ -140,6 +140,16 @@ async def case_system(service: Service) -> AsyncIterator[CaseSystem]:
         yield CaseSystem(service, session)
 
 
+async def turn(system: CaseSystem, bodies: Sequence[bytes]) -> tuple[float, list[str]]:
+    """File all and wait for all proofs: the seconds from the first submission to the last report; the deliveries."""
+    begun = time.perf_counter()
+    filed = await system.file(bodies)
+    proven = await system.wait_for("proof_issued", len(bodies))
+    taken = time.perf_counter() - begun
+    assert sorted(proven) == sorted(filed)
+    return taken, filed
+
+
 async def over_nats(service: Service, bodies: Sequence[bytes]) -> float:
     """Put all on the queue, and wait until each is acknowledged; the seconds that it took."""
     connection = await nats.connect(f"nats://127.0.0.1:{service.settings.nats_port}")

@@ -16,6 +16,8 @@ SMALL = bench.Counts(
     proofs=2,
     pages=3,
     rounds=1,
+    pairs=1,
+    turn=2,
     leaves=(300,),
     sequenced=9,
     inclusions=5,
@@ -35,20 +37,27 @@ def test_submissions_and_deliveries(tmp_path: Path, capsys: pytest.CaptureFixtur
     ]
 
 
-def test_seals_beside_plain_pyhanko(capsys: pytest.CaptureFixture[str]) -> None:
-    bench.seals(SMALL)
+def test_what_the_ledger_costs_the_main_path(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bench.beside_sequencing(tmp_path, SMALL)
+    line, _ = capsys.readouterr().out.splitlines()
+    assert line.startswith("  deliveries /s, with the ledger : without it")
+    assert not line.endswith(" 0 events sequenced meanwhile")
+
+
+def test_seals_beside_plain_pyhanko(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bench.seals(tmp_path, SMALL)
     printed = capsys.readouterr().out
     assert printed.count("songda beside it") == 3 * 2 + 2
     assert printed.count("0% made by the fallback") == 3 + 2
 
 
-def test_proofs_and_packs(capsys: pytest.CaptureFixture[str]) -> None:
-    bench.proofs_and_packs(SMALL)
+def test_proofs_and_packs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bench.proofs_and_packs(tmp_path, SMALL)
     assert [line[2:13].strip() for line in capsys.readouterr().out.splitlines()] == ["proof: evid", "proof pack"]
 
 
-def test_effects_and_periods(capsys: pytest.CaptureFixture[str]) -> None:
-    bench.law(SMALL)
+def test_effects_and_periods(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bench.law(tmp_path, SMALL)
     assert [line[2:12].strip() for line in capsys.readouterr().out.splitlines()] == [
         "effects: v",
         "effects: v",
@@ -56,9 +65,13 @@ def test_effects_and_periods(capsys: pytest.CaptureFixture[str]) -> None:
     ]
 
 
-def test_the_ledger_beside_pymerkle(capsys: pytest.CaptureFixture[str]) -> None:
-    bench.the_ledger(SMALL)
-    assert [line[2:36].strip() for line in capsys.readouterr().out.splitlines()] == [
-        "ledger of 300: events sequenced",
-        "ledger of 300: proof of inclusion",
+def test_the_ledger_beside_pymerkle(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bench.the_ledger(tmp_path, SMALL)
+    assert [line[2:34].strip() for line in capsys.readouterr().out.splitlines()] == [
+        "ledger of 300, SQLite: sequenced",
+        "ledger of 300, SQLite: inclusion",
+        "ledger of 300, PostgreSQL: seque",
+        "ledger of 300, PostgreSQL: inclu",
+        "ledger of 300, pymerkle: sequenc",
+        "ledger of 300, pymerkle: inclusi",
     ]

@@ -182,13 +182,22 @@ def test_a_confirmation_is_not_of_a_later_day() -> None:
 def test_a_confirmation_does_not_outlive_what_was_annulled() -> None:
     """A presumption was confirmed and then annulled; a letter that came back asks for a confirmation of its own."""
     post = cases.address("post", id="p1")
-    back = cases.returned("moved", "2025-09-17", address="p1")
+    back = cases.returned("moved", "2025-09-18", address="p1")
     fallen = both(confirmed_on(18), ANNULLED, fact("posted", 8, address="p1", carrier="state_post"), back)
     fallen["addresses"].append(post)
     effect = effect_of(fallen)
     assert (effect.outcome, effect.next) == (Outcome.DEEMED, "clerk_confirm")
     assert effect_of(with_facts(fallen, confirmed_on(22, "09:59"))).next == "clerk_confirm"
     assert effect_of(with_facts(fallen, confirmed_on(22, "10:01"))).next is None
+
+
+def test_a_confirmation_outlives_what_fell_beside_it() -> None:
+    """The presumption that was confirmed still dates the service; only the later fiction fell."""
+    back = cases.returned("moved", "2025-09-20", address="p1")
+    beside = both(confirmed_on(18), fact("posted", 8, address="p1", carrier="state_post"), back)
+    beside["addresses"].append(cases.address("post", id="p1"))
+    fell = {**ANNULLED, "address": "p1"}
+    assert [effect_of(one).next for one in (beside, with_facts(beside, fell))] == [None, None]
 
 
 # --- decisions of people on proposals --------------------------------------------------------------------------------
@@ -274,6 +283,22 @@ def test_of_several_ends_the_next_one_counts() -> None:
 
 def test_an_answer_that_waits_for_no_term_does_not_change_alone() -> None:
     assert changes_at(message(ARRIVED)) is None
+
+
+def test_where_a_calendar_is_missing_it_is_looked_for_every_day() -> None:
+    """It is on file one day, and then the deadlines that could not be told are."""
+    year = max(book().rest_days.years)
+    late = {"document": "complaint_copy", "as_of": cases.at(f"{year}-12-29")}
+    assert changes_at(message(fact("arrived", f"{year}-12-10"), **late)) is None
+    unknown = verdict(message(fact("arrived", f"{year}-12-28"), **late))
+    assert {one.why_not for one in unknown.effect.deadlines} == {"no_calendar_data"}
+    assert unknown.changes_at == datetime.fromisoformat(cases.at(f"{year}-12-30"))
+    asked = cases.at(f"{year + 1}-05-04")
+    over = {**NOTICE, "events": [*cases.notice(f"{year + 1}-03-02")], "as_of": asked}
+    assert (effect_of(over).rule, changes_at(over)) == (
+        "no_calendar",
+        datetime.fromisoformat(asked) + timedelta(days=1),
+    )
 
 
 def test_the_thirty_days_of_a_payment_order_end_at_midnight() -> None:

@@ -209,10 +209,20 @@ def test_the_first_posting_refusal_and_result_count() -> None:
 
 
 @pytest.mark.parametrize(("name", "field"), [("refusal_noted", "noted"), ("refuser_proven", "identity_proven")])
-def test_any_refusal_may_be_noted_or_proven(name: str, field: str) -> None:
+def test_a_refusal_that_is_shown_goes_before_one_that_is_not(name: str, field: str) -> None:
     twice = letter(refused("self", 10), refused("self", 11, **{field: True}))
     assert found(twice, name) == (True, [("refused", 11)])
     assert found(letter(refused("self")), name) == (False, [])
+
+
+def test_the_recipients_own_refusal_goes_before_others() -> None:
+    """What shows a refusal is its own: the note on another's proves nothing of it."""
+    both = letter(
+        refused("neighbour", 9, noted=True), refused("spouse", 10, noted=True), refused("self", 11, noted=True)
+    )
+    assert found(both, "refuser") == ("self", [("refused", 11)])
+    unlike = letter(refused("spouse", 10, noted=True), refused("self", 11, identity_proven=True))
+    assert [found(unlike, name)[0] for name in ("refuser", "refusal_noted", "refuser_proven")] == ["self", False, True]
 
 
 @pytest.mark.parametrize(

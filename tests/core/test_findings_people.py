@@ -336,15 +336,15 @@ def direct(*facts: cases.Row, **more: Any) -> cases.Row:
     return cases.scenario(*facts, channel="in_person", basis="none", **more)
 
 
-def test_the_first_refusal_and_leaving_say_where_any_may_be_proven() -> None:
+def test_the_refusal_that_is_shown_and_the_first_leaving_say_where() -> None:
     left = [fact("left", day, place=place, noted=day == 12) for day, place in ((11, "domicile"), (12, "given_address"))]
     asked = direct(refused("self", 10, place="court"), refused("self", 11, place="elsewhere", filmed=True), *left)
-    assert found(asked, "refused_at") == ("court", [("refused", 10)])
+    assert found(asked, "refused_at") == ("elsewhere", [("refused", 11)])
     assert found(asked, "left_at") == ("domicile", [("left", 11)])
     assert found(asked, "left") == (True, [("left", 11)])
     assert found(asked, "left_noted") == (True, [("left", 12)])
     assert found(asked, "filmed") == found(asked, "refusal_evidence") == (True, [("refused", 11)])
-    assert [trial(asked).when(name).at.day for name in ("refused", "left")] == [10, 11]  # type: ignore[union-attr]
+    assert [trial(asked).when(name).at.day for name in ("refused", "left")] == [11, 11]  # type: ignore[union-attr]
     witnessed = direct(refused("self", 10, witness=True, note_signed_by_official=True))
     assert found(witnessed, "refusal_evidence") == found(witnessed, "official_signed_note") == (True, [("refused", 10)])
     assert found(witnessed, "filmed") == (False, [])

@@ -6,9 +6,12 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 from delivery.core.acts import Act, in_time
+from delivery.core.decide import Conclude, next_step
 from delivery.core.knobs import Knobs
 from delivery.core.periods import WhyNot, compute
-from tests.core.terms import CIVIL, CN, calendar_files, edited, ends, period_tables, service, start
+from tests.core.story import DAYS, Story
+from tests.core.terms import CIVIL, CN, calendar_files, edited, ends, period_tables, service, shanghai, start
+from tests.core.world import address, book
 
 
 def test_a_new_notice_length_from_a_date_on() -> None:
@@ -42,6 +45,28 @@ def test_the_gazette_of_a_new_year_answers_what_could_not_be_told() -> None:
     assert ends("ANSWER_1", service("2026-12-17"))[2] == WhyNot.NO_CALENDAR_DATA
     assert ends("ANSWER_1", service("2026-12-17"), law) == ("2027-01-01", "2027-01-04", None)
     assert law.calendar.version.startswith("2027-1+")
+
+
+def test_a_delivery_that_waits_for_the_gazette_is_told_anew_once_it_is_there() -> None:
+    """Concluded in the last December known; its deadlines lie in a year nobody has published."""
+    year, story = max(CN.calendar.years), Story(address("email"))
+    story.delivery = replace(story.delivery, documents=(replace(story.delivery.documents[0], type="complaint_copy"),))
+    story.later(shanghai(f"{year}-12-28T10:00") - story.now)
+    story.sent()
+    story.told("arrived")
+    story.concludes()
+    story.proves()
+    assert story.rests() == story.now + DAYS
+    files = calendar_files()
+    off = {"date": date(year + 1, 1, 1), "kind": "off", "festival": "元旦"}
+    files["new.toml"] = {"year": year + 1, "version": "new-1", "days": [off]}
+    law = edited(calendars=files)
+    published = replace(book(), rest_days=law.calendar, period_law=law)
+    step = next_step(story.delivery, published, story.now + DAYS, inquirable=frozenset())
+    assert isinstance(step, Conclude)
+    assert step.revised
+    last = {deadline.last_day for _, effect in step.effects for deadline in effect.deadlines}
+    assert all(day and date(year + 1, 1, 12) <= day < date(year + 1, 1, 15) for day in last)
 
 
 def test_a_period_of_a_courts_own() -> None:

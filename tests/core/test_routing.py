@@ -205,19 +205,23 @@ def test_a_judgment_is_not_read_out_on_the_telephone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("domicile", "letter", "notice"),
+    ("domicile", "message", "letter", "notice"),
     [
-        ("mainland", "MAIL 2", "CPL 95"),
-        ("foreign", "CPL 283(1)(8)", "CPL 283(2)"),
-        ("hong_kong", "HKMO 7", "HKMO 9"),
-        ("macau", "HKMO 7", "HKMO 9"),
-        ("taiwan", "TW08 5", "TW08 8"),
+        ("mainland", "OLR 31(1)", "MAIL 2", "CPL 95"),
+        ("foreign", "CPL 283(1)(9)", "CPL 283(1)(8)", "CPL 283(2)"),
+        ("hong_kong", "HKMO 8", "HKMO 7", "HKMO 9"),
+        ("macau", "HKMO 8", "HKMO 7", "HKMO 9"),
+        ("taiwan", "TW08 6", "TW08 5", "TW08 8"),
     ],
 )
-def test_the_rung_is_that_of_where_the_recipient_lives(domicile: str, letter: str, notice: str) -> None:
-    made = of_whom(delivery(address("notice", "none", "n"), address("post", id="p"), at=NOON), domicile=domicile)
-    post, last = plan_route(made, book(), NOON, channels=EVERY).steps
-    assert (letter in post.grounds, notice in last.grounds) == (True, True)
+def test_the_rung_is_that_of_where_the_recipient_lives(domicile: str, message: str, letter: str, notice: str) -> None:
+    """Abroad a message serves by its answer, not by its arrival: it is given time for one, and a reminder."""
+    where = (address("notice", "none", "n"), address("post", id="p"), address("email", id="e"))
+    first, post, last = plan_route(
+        of_whom(delivery(*where, at=NOON), domicile=domicile), book(), NOON, channels=EVERY
+    ).steps
+    assert (message in first.grounds, letter in post.grounds, notice in last.grounds) == (True, True, True)
+    assert ("answers" in first.reason, first.remind_after > 0) == ((domicile != "mainland",) * 2)
     assert (timedelta(seconds=post.wait) > 90 * DAYS) == (domicile != "mainland")
 
 

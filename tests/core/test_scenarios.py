@@ -55,6 +55,26 @@ def same(scenario: Json, events: list[Json]) -> bool:
     return legal(verdict({**scenario, "events": events}).effect) == legal(verdict(scenario).effect)
 
 
+def shuffled(events: list[Json], dice: Any) -> list[Json]:
+    return dice.sample(events, k=len(events))
+
+
+def doubled(scenario: Json, dice: Any, *, recorded_again: bool) -> list[Json]:
+    as_of = datetime.fromisoformat(scenario["as_of"])
+    twice = dice.choices(scenario["events"], k=2)
+    if recorded_again:
+        # a repeat of one of several records of a fact would be the latest of them: repeat them all, in their order
+        twice = [other for event in twice for other in scenario["events"] if one_fact(other) == one_fact(event)]
+        twice = [later(event, timedelta(minutes=1), as_of) for event in twice]
+    return [*scenario["events"], *twice]
+
+
+def delayed(scenario: Json, dice: Any) -> list[Json]:
+    as_of = datetime.fromisoformat(scenario["as_of"])
+    by = {one_fact(event): timedelta(hours=dice.randrange(2000)) for event in scenario["events"]}
+    return [later(event, by[one_fact(event)], as_of) for event in scenario["events"]]
+
+
 SCENARIOS = st.sampled_from(sorted(EVERY)).map(EVERY.__getitem__)
 DICE = st.randoms(use_true_random=False)
 
@@ -62,31 +82,28 @@ DICE = st.randoms(use_true_random=False)
 @given(SCENARIOS, DICE)
 @settings(max_examples=250, deadline=None)
 def test_shuffling_changes_nothing(scenario: Json, dice: Any) -> None:
-    events = [*scenario["events"]]
-    dice.shuffle(events)
-    assert same(scenario, events)
+    assert same(scenario, shuffled(scenario["events"], dice))
 
 
 @given(SCENARIOS, DICE, st.booleans())
 @settings(max_examples=250, deadline=None)
 def test_doubling_changes_nothing(scenario: Json, dice: Any, recorded_again: bool) -> None:
-    as_of = datetime.fromisoformat(scenario["as_of"])
-    twice = dice.choices(scenario["events"], k=2)
-    if recorded_again:
-        # a repeat of one of several records of a fact would be the latest of them: repeat them all, in their order
-        twice = [other for event in twice for other in scenario["events"] if one_fact(other) == one_fact(event)]
-        twice = [later(event, timedelta(minutes=1), as_of) for event in twice]
-    events = [*scenario["events"], *twice]
-    dice.shuffle(events)
-    assert same(scenario, events)
+    assert same(scenario, shuffled(doubled(scenario, dice, recorded_again=recorded_again), dice))
 
 
 @given(SCENARIOS, DICE)
 @settings(max_examples=250, deadline=None)
 def test_delaying_changes_nothing(scenario: Json, dice: Any) -> None:
-    as_of = datetime.fromisoformat(scenario["as_of"])
-    by = {one_fact(event): timedelta(hours=dice.randrange(2000)) for event in scenario["events"]}
-    assert same(scenario, [later(event, by[one_fact(event)], as_of) for event in scenario["events"]])
+    assert same(scenario, delayed(scenario, dice))
+
+
+@pytest.mark.parametrize("name", GIVEN)
+@given(dice=DICE, recorded_again=st.booleans())
+@settings(max_examples=10, deadline=None)
+def test_of_the_given_ones_each_bears_all_three(name: str, dice: Any, recorded_again: bool) -> None:
+    scenario = {**GIVEN[name], "events": delayed(GIVEN[name], dice)}
+    events = shuffled(doubled(scenario, dice, recorded_again=recorded_again), dice)
+    assert differences(answer({**scenario, "events": events}), scenario["expect"]) == {}
 
 
 @pytest.mark.parametrize("name", EVERY)

@@ -86,6 +86,16 @@ def test_rotation_with_overlap() -> None:
     assert overlapping(both, "632801") == (new, old)
 
 
+def test_the_second_seal_s_keys_are_counted_apart() -> None:
+    first, second = enabled("a"), replace(enabled("b", T + DAY), algorithm="sm2-sm3")
+    both = [first, second]
+    assert sealing(both, "632801", T + 2 * DAY) == first
+    assert sealing(both, "632801", T + 2 * DAY, second=True) == second
+    assert sealing(both, "632801", T, second=True) is None
+    assert [state_of(each, both, T + 2 * DAY) for each in both] == [KeyState.SEALING, KeyState.SEALING]
+    assert (overlapping(both, "632801"), overlapping(both, "632801", second=True)) == ((first,), (second,))
+
+
 def test_a_revoked_key_seals_no_more_and_the_old_one_steps_in() -> None:
     old, new = enabled("a"), enabled("b", T + DAY)
     revoked = replace(new, acts=(*new.acts, act(REVOKED, "judge", T + 2 * DAY)))

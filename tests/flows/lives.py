@@ -196,11 +196,12 @@ async def made_ready(data: Path, folder: Path) -> Path:
     for name in KEPT[:-1]:
         (shutil.copytree if (data / name).is_dir() else shutil.copy)(data / name, folder / name)
     journal = await Journal.open(f"sqlite+aiosqlite:///{folder / 'journal.sqlite'}", SystemClock())
-    (key,) = await kept_keys(data)
+    kept = await kept_keys(data)
     password = (data / "clerk-password").read_text().strip()
     hashed = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(password)
     try:
-        await journal.keep_key(key, *key.acts)
+        for key in kept:
+            await journal.keep_key(key, *key.acts)
         await journal.put_client(Client(court=COURT, client=CLIENT, secret_hash=hash_secret(SECRET)))
         for name in CLERKS:
             await journal.put_clerk(Clerk(name=name, court=COURT, role="clerk", password_hash=hashed))

@@ -104,6 +104,14 @@ def test_a_single_scenario_has_places_without_a_number(tmp_path: Path) -> None:
     assert said.stderr.splitlines()[1].startswith(f"{file}: /knobs/K99: There is no such knob.")
 
 
+def test_knobs_and_rulebook_are_told_with_all_else_that_is_wrong(tmp_path: Path) -> None:
+    wrong = {**E01, "as_of": "soon"}
+    file = written(tmp_path, [{**wrong, "knobs": {"K6": "maybe"}}, {**wrong, "jurisdiction": "atlantis"}])
+    said = songda("effect", file)
+    places = [line.removeprefix(f"{file}: ").split(":")[0] for line in said.stderr.splitlines()]
+    assert (said.returncode, places) == (1, ["/0/as_of", "/0/knobs/K6", "/1/as_of", "/1/jurisdiction"])
+
+
 @pytest.mark.parametrize(
     ("content", "status", "says"),
     [

@@ -42,6 +42,9 @@ class Desk:
         found: list[dict[str, Any]] = json.loads(said.stdout)
         return found
 
+    def states(self, *, second: bool = False) -> list[str]:
+        return [row["state"] for row in self.rows() if (row["algorithm"] == "sm2-sm3") == second]
+
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
@@ -52,7 +55,8 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 
 
 def test_the_day_of_a_rotation(desk: Desk) -> None:
-    (first,) = desk.rows()
+    first, second = desk.rows()
+    assert (second["state"], second["algorithm"]) == ("sealing", "sm2-sm3")
     assert (first["state"], first["algorithm"], first["where"]["file"]) == (
         "sealing",
         "ecdsa-p256-sha256",
@@ -68,12 +72,28 @@ def test_the_day_of_a_rotation(desk: Desk) -> None:
     assert (again.returncode, "another one has to" in again.stderr) == (1, True)
     assert desk.rows()[-1]["state"] == "half_enabled"
     assert desk.act("enable", new["id"], "judge").returncode == 0
-    assert [row["state"] for row in desk.rows()] == ["retired", "sealing"]
+    assert desk.states() == ["retired", "sealing"]
     no = desk.act("revoke", new["id"], "clerk")
     assert (no.returncode, "a judge" in no.stderr) == (1, True)
     yes = desk.act("revoke", new["id"], "judge", "--since", "2026-02-01T08:00:00+08:00")
     assert (yes.returncode, "revoked by judge (judge): 指纹已核对" in yes.stdout) == (0, True)
-    assert [row["state"] for row in desk.rows()] == ["sealing", "revoked"]
+    assert desk.states() == ["sealing", "revoked"]
+    nothing_secret(desk)
+
+
+def test_the_next_key_of_the_second_seal(desk: Desk) -> None:
+    first = ("--court", COURT, "--from", "2026-01-01T00:00:00+08:00", "--reason", "年度轮换", "--national")
+    said = desk.keys("rotate", *first)
+    assert (said.returncode, said.stderr) == (0, "")
+    new = desk.rows()[-1]
+    assert (new["state"], new["algorithm"], new["where"]["kind"]) == ("made", "sm2-sm3", "sm2-file")
+    for who in ("clerk", "judge"):
+        assert desk.act("enable", new["id"], who).returncode == 0
+    assert desk.states(second=True) == ["retired", "sealing"]
+    assert desk.states() == ["sealing"], "the other seal is not touched"
+    again = desk.keys("rotate", *first, "--file", new["where"]["file"])
+    assert (again.returncode, "in the inventory already" in again.stderr) == (1, True)
+    assert desk.keys("rotate", *first, "--file", "nowhere.pem").returncode == 2
     nothing_secret(desk)
 
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Executable, text
+from sqlalchemy import Engine, Executable, event, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ClauseElement
 
@@ -16,7 +16,7 @@ from delivery.journal.claims import first_due, first_reading, first_to_run_out, 
 from delivery.journal.encoding import micros
 from delivery.journal.engines import open_engines
 from delivery.journal.journal import Journal
-from delivery.journal.ledger import full_tiles
+from delivery.journal.ledger import full_tiles, unfinished_tiles
 from delivery.journal.receipts import to_read
 from delivery.journal.reports import still_open
 from tests.journal.world import LEASE, START, HandClock, filing
@@ -33,9 +33,12 @@ FILL = (
     "INSERT INTO raw_receipts (id, channel, received_at, sha256, body, meta, state) "
     "SELECT 'w' || i, 'smpp', 0, '', :empty, '{}', 'read' FROM numbers",
     "INSERT INTO ledger_tiles (level, number, root, hashes) SELECT 0, i, :empty, :empty FROM numbers",
+    "INSERT INTO ledger_leaves (number, position, entry, hash) SELECT i, i, :empty, :empty FROM numbers",
     "ANALYZE",
 )
-FROM_END_TO_END = re.compile(r"(Seq Scan on|^SCAN) (deliveries|reports|raw_receipts|ledger_tiles)\b(?!.*USING)")
+FROM_END_TO_END = re.compile(
+    r"(Seq Scan on|^SCAN) (deliveries|reports|raw_receipts|ledger_tiles|ledger_leaves)\b(?!.*USING)"
+)
 """How the engines say it, of the tables that grow. (A table of one row is read from end to end, and rightly.)"""
 QUERIES: dict[str, Executable] = {
     "take": take(START, START, 20, START + LEASE),
@@ -45,6 +48,7 @@ QUERIES: dict[str, Executable] = {
     "to read": to_read(START, 100),
     "still open": still_open("queue").limit(100),
     "tiles": full_tiles([(0, 7, 256), (1, 2, 9), (2, 0, 1)]),
+    "unfinished tiles": unfinished_tiles([(0, 7, 200), (1, 2, 9), (2, 0, 1)]),
 }
 
 
@@ -82,3 +86,20 @@ async def _plan(connection: AsyncConnection, statement: Executable) -> list[str]
     explain = "EXPLAIN" if connection.dialect.name == "postgresql" else "EXPLAIN QUERY PLAN"
     rows = await connection.exec_driver_sql(f"{explain} {query}")
     return [str(row[-1]).strip() for row in rows]
+
+
+@pytest.mark.parametrize("size", [300, 256**2 + 257, 7 * 256**3 + 256**2 + 257])
+async def test_a_longer_log_takes_no_more_questions(database_url: str, size: int) -> None:
+    """Its right edge has more tiles, and they are asked for together."""
+    journal, asked = await Journal.open(database_url, HandClock()), []
+
+    def count(*said: Any) -> None:
+        asked.extend(re.findall(r"^SELECT .*ledger_(?:tiles|leaves)", said[2], re.DOTALL))
+
+    event.listen(Engine, "before_cursor_execute", count)
+    try:
+        await journal.ledger_edge(size)
+    finally:
+        event.remove(Engine, "before_cursor_execute", count)
+        await journal.close()
+    assert len(asked) == 2

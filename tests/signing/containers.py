@@ -19,9 +19,14 @@ UNKNOWN_AUTHORITY = frozenset(
         "Unable to verify signing certificate",
         "unable to get local issuer certificate",
         "QualifyingProperties block 'UnsignedProperties' is missing.",
+        "Certificate status: unknown",
+        "error:17800064:time stamp routines::certificate verify error",
+        "RevocationValues object is missing",
     }
 )
-"""What libdigidocpp says of a sound signature whose authority is on no European list and that has no timestamp."""
+"""What libdigidocpp says of a sound signature whose authority is on no European list: without a timestamp, and with one
+of an authority that is on none either.
+"""
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from certomancer.integrations.aiohttp_animator import build_animator_app
 from certomancer.registry import CertLabel, CertomancerConfig, PKIArchitecture
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from yarl import URL
 
 from signing.file_signer import FileSigner, PrivateKey
 from tests.servers import free_port
@@ -103,11 +104,11 @@ class Pki:
         return FileSigner(self.keys["seal"], self.chain(name))
 
 
-def made(folder: Path, prefix: str) -> Pki:
+def made(folder: Path, prefix: str, *, tsa_bits: int = 2048) -> Pki:
     keys: dict[str, PrivateKey] = {
         "root": ec.generate_private_key(ec.SECP256R1()),
         "seal": ec.generate_private_key(ec.SECP256R1()),
-        "tsa": rsa.generate_private_key(65537, 2048),  # the only kind that certomancer's authority knows well
+        "tsa": rsa.generate_private_key(65537, tsa_bits),  # the only kind that certomancer's authority knows well
         "ocsp": ec.generate_private_key(ec.SECP256R1()),
     }
     for name, key in keys.items():
@@ -123,12 +124,18 @@ def made(folder: Path, prefix: str) -> Pki:
 @asynccontextmanager
 async def served(folder: Path, at: datetime) -> AsyncIterator[Pki]:
     """As of that moment, on a port of loopback."""
-    port = free_port()
-    pki = made(folder, f"http://127.0.0.1:{port}")
+    pki = made(folder, f"http://127.0.0.1:{free_port()}")
+    async with answering(pki, at):
+        yield pki
+
+
+@asynccontextmanager
+async def answering(pki: Pki, at: datetime) -> AsyncIterator[None]:
+    """At its own address, as of that moment."""
     runner = web.AppRunner(build_animator_app({"court": pki.arch}, at_time=at, with_web_ui=False), access_log=None)
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", port).start()
+    await web.TCPSite(runner, "127.0.0.1", URL(pki.url).port).start()
     try:
-        yield pki
+        yield
     finally:
         await runner.cleanup()

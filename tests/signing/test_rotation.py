@@ -16,7 +16,7 @@ import pytest
 from cryptography import x509
 from pyhanko.pdf_utils.reader import PdfFileReader
 
-from signing.errors import KeyUnavailable, NoSealEnabled
+from signing.errors import KeyRefused, KeyUnavailable, NoSealEnabled
 from signing.file_signer import FileSigner, PemKey
 from signing.keys import KeyKind, OpenedKeys, make_key_file, open_key_file
 from signing.pool import SealKeys, SealPool
@@ -100,6 +100,20 @@ async def test_a_token_that_is_out_stops_no_look_and_no_later_seal(
             await pool.seal("away", letter, AT, "x", "x")
         _touch(mark)
         assert serial(await pool.seal("away", letter, AT, "x", "x")) == 4711
+    finally:
+        pool.close()
+
+
+@pytest.mark.parametrize("processes", [0, 1])
+async def test_another_certificate_behind_the_same_name_seals_nothing(
+    processes: int, keys: OpenedKeys, newer: OpenedKeys
+) -> None:
+    """A file that was replaced, a service that renewed by itself: not what two clerks enabled."""
+    other = PemKey(newer.private_key_pem, newer.certificate_pem)
+    pool = SealPool({"other": [replace(seal_keys(keys), signer=other)]}, processes=processes)
+    try:
+        with pytest.raises(KeyRefused, match="enabled"):
+            await pool.seal("other", documents.reportlab_letter(), AT, "x", "x")
     finally:
         pool.close()
 

@@ -29,6 +29,7 @@ from delivery.journal.ledger import Cosigned
 from delivery.web.access import PatternAccessLogger
 from delivery.web.app import Site, make_app
 from delivery.web.credentials import hash_secret
+from signing.errors import NoSealEnabled
 from signing.pdf import Findings, Limits, inspect
 from tests.core.world import book
 
@@ -150,6 +151,8 @@ async def open_office(
 
     async def pack(delivery: Delivery) -> bytes | None:
         """Older proofs have no evidence, so there is no pack of them."""
+        if delivery.proofs[-1][0] == "unsealed":
+            raise NoSealEnabled("this court has no key that may seal now")
         return None if delivery.proofs[-1][0] == "old" else f"pack of {delivery.proofs[-1][0]}".encode()
 
     site = Site(

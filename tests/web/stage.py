@@ -49,7 +49,7 @@ from delivery.journal.submissions import Filing
 from delivery.web import console, recipient, verify_page
 from delivery.web.access import PatternAccessLogger
 from delivery.web.pages import CourtCard
-from signing.errors import SignerLost
+from signing.errors import NoSealEnabled, SignerLost
 from signing.links import link_id, make_token
 from signing.pages import page_image
 from signing.verify import Verdict, verify
@@ -141,6 +141,7 @@ class Stage:
     log: list[str] = field(default_factory=list)
     rules: Rulebook = field(default_factory=book)
     trusted: list[bytes] = field(default_factory=list)
+    unsealable: bool = False
 
     async def delivery(
         self,
@@ -305,6 +306,8 @@ def application(stage: Stage, courts: Mapping[str, CourtCard]) -> web.Applicatio
 
     async def pack(delivery: Delivery) -> bytes | None:
         number, digest = delivery.proofs[-1]
+        if stage.unsealable:
+            raise NoSealEnabled("this court has no key that may seal now")
         return f"pack of {number}: ".encode() + await stage.files.get(digest)
 
     desk = console.Console(

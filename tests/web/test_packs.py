@@ -39,6 +39,21 @@ async def test_a_proof_from_before_packs_has_none(office: Office) -> None:
     assert "evidence" in reply.json["detail"]
 
 
+async def test_while_nothing_can_be_sealed_a_case_system_is_told_so(office: Office) -> None:
+    reply = await office.ask("GET", await issued(office, "unsealed"))
+    assert (reply.status, "NoSealEnabled" in reply.json["detail"]) == (503, True)
+
+
+async def test_while_nothing_can_be_sealed_a_clerk_is_told_so(stage: Stage) -> None:
+    delivery, _ = await letter(stage)
+    await stage.conclude(delivery)
+    stage.unsealable = True
+    async with Visitor(stage) as visitor:
+        await visitor.sign_in()
+        page = await visitor.get(f"/console/deliveries/{delivery}/proof-pack.asice")
+    assert (page.status, page.says("暂时无法签章")) == (503, True)
+
+
 async def test_a_clerk_finds_it_beside_the_proof_and_the_look_is_on_record(stage: Stage) -> None:
     delivery, _ = await letter(stage)
     await stage.conclude(delivery)

@@ -12,8 +12,9 @@ from delivery.core import events
 from delivery.core.model import Fact, Outcome, Person
 from delivery.web.pages import Language, Text
 from delivery.web.reasons import about, reasoned, value_words
+from delivery.web.sayings import task_reason
 from delivery.web.sessions import console_words
-from delivery.web.timeline import changes, steps
+from delivery.web.timeline import changes, steps, timeline
 from tests.core.world import book
 from tests.web.browsing import Visitor
 from tests.web.desk import letter
@@ -127,3 +128,18 @@ def test_words_for_values() -> None:
     assert value_words("court", "ordinary", ZH) == "普通法院"
     assert value_words("procedure", "ordinary", EN) == "ordinary"
     assert value_words("signer", "a word of tomorrow", EN) == "a word of tomorrow"
+
+
+async def test_why_nothing_was_sealed_is_told_to_the_clerk(stage: Stage) -> None:
+    """What people can mend is said in words; another fault by its name, for the operators."""
+    delivery = await stage.delivery(person())
+    now = stage.clock.now()
+    for fault in ("NoSealEnabled", "KeyError"):
+        await stage.tell(delivery, events.StepFailed(at=now, step="Seal", fault=fault))
+    for text, words in ((ZH, "须由两人"), (EN, "two people, one of them a judge")):
+        first, second = timeline(steps(await stage.journal.load(delivery), book()), book(), text)[-2:]
+        assert words in str(first)
+        assert "Seal: KeyError" in str(second)
+    reason = "a fault of the service: 8 times in a row the next step failed (Seal: KeyRefused)"
+    assert "请通知运维人员" in task_reason("step_failed", reason, book(), ZH)[0]
+    assert task_reason("objection", reason, book(), EN) == (reason, "")

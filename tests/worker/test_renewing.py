@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -15,12 +15,14 @@ from adapters.counterparts.tsa import TsaCounterpart, make_keys
 from adapters.http import HttpClient
 from adapters.timestamping import Authority, Timestamping
 from delivery.core import events
+from delivery.journal.journal import Journal
 from delivery.worker.packing import Packing
-from delivery.worker.renewing import NoAuthority, Renewing, Tally
+from delivery.worker.renewing import LEASE, NoAuthority, Renewing, Tally
 from delivery.worker.revoking import RevocationData
 from delivery.worker.stamping import Stamping
 from signing.verify import VALID, Number, Result, Verdict, verify
 from tests.signing.authorities import der
+from tests.signing.verifying.packs import unzipped
 from tests.stage import START, Stage, address, recipient, seal_keys, stage
 from tests.worker.test_sequencing import LOG, sequencing_of
 
@@ -31,10 +33,10 @@ FIRST_ENDS = START + 4 * YEAR
 
 
 class World:
-    """A stage with two authorities that follow each other."""
+    """A stage with authorities that follow each other."""
 
-    def __init__(self, play: Stage, first: TsaCounterpart, second: TsaCounterpart, asked: Timestamping) -> None:
-        self.play, self.first, self.second = play, first, second
+    def __init__(self, play: Stage, authorities: Sequence[TsaCounterpart], asked: Timestamping) -> None:
+        self.play, (self.first, self.second, self.third) = play, authorities
         self.stamping = Stamping(play.journal, play.clock, asked)
         play.bench = replace(play.bench, stamping=self.stamping)
         seals = play.bench.seals
@@ -44,7 +46,8 @@ class World:
             seals=seals,
             clock=play.clock,
             log_key=str(LOG),
-            revocations=RevocationData(play.journal, play.clock, None, seals.chains),
+            revocations=(revocations := RevocationData(play.journal, play.clock, None, seals.chains)),
+            stamping=self.stamping,
         )
         self.renewing = Renewing(
             journal=play.journal,
@@ -53,6 +56,7 @@ class World:
             packing=self.packing,
             seals=seals,
             stamping=self.stamping,
+            revocations=revocations,
         )
 
     async def concluded(self, key: str) -> str:
@@ -68,8 +72,18 @@ class World:
         return found
 
     async def verdict(self, pack: bytes, at: datetime) -> Verdict:
-        trust = [KEYS.certificate_pem, self.first.root_pem, self.second.root_pem]
+        trust = [KEYS.certificate_pem, *(one.root_pem for one in (self.first, self.second, self.third))]
         return await asyncio.to_thread(verify, [("pack.asice", pack)], trust=trust, at=at)
+
+    async def revised(self, delivery: str) -> None:
+        """Its proof is not current any more: another follows as soon as the worker is at it."""
+        told, at = await self.play.delivery(delivery), self.play.clock.now()
+        await self.play.record(delivery, events.Concluded(at=at, effects=told.concluded, revised=True))
+
+    async def proved(self) -> None:
+        await self.play.play(timedelta(hours=2))
+        await sequencing_of(self.play.journal).catch_up()
+        await self.stamping.catch_up()
 
     def years_later(self, years: float) -> None:
         self.play.clock.jump(START + years * YEAR)
@@ -78,20 +92,21 @@ class World:
 @asynccontextmanager
 async def world_of(url: str, folder: Path) -> AsyncIterator[World]:
     async with stage(url, folder, keys=KEYS) as play:
-        first = TsaCounterpart(clock=play.clock, keys=make_keys("甲", START, life=4 * YEAR))
-        second = TsaCounterpart(clock=play.clock, keys=make_keys("乙", START + 3 * YEAR, life=10 * YEAR))
-        rows = []
-        for name, there, since in (("乙", second, date(2028, 9, 16)), ("甲", first, None)):
-            await there.start()
-            rows.append(Authority(name=name, url=there.url, trust=(der(there._keys.root),), since=since))
+        terms = (("甲", 0, 4, None), ("乙", 3, 10, date(2028, 9, 16)), ("丙", 12, 12, date(2037, 9, 16)))
+        there, rows = [], []
+        for name, begin, life, since in terms:
+            keys = make_keys(name, START + begin * YEAR, life=life * YEAR)
+            there.append(TsaCounterpart(clock=play.clock, keys=keys))
+            await there[-1].start()
+            rows.append(Authority(name=name, url=there[-1].url, trust=(der(keys.root),), since=since))
         http = HttpClient("timestamping", timeout=5, first_pause=0.0)
-        asked = Timestamping(rows, clock=play.clock, http=http)
+        asked = Timestamping(rows[::-1], clock=play.clock, http=http)
         try:
-            yield World(play, first, second, asked)
+            yield World(play, there, asked)
         finally:
             await asked.close()
-            await first.stop()
-            await second.stop()
+            for one in there:
+                await one.stop()
 
 
 @pytest.fixture
@@ -190,15 +205,85 @@ async def test_a_new_proof_is_looked_at_again(world: World) -> None:
     assert isinstance(last, events.ProofIssued)
     again = await world.play.files.put(await world.play.files.get(last.sha256) + b"\n")
     await world.play.record(delivery, replace(last, sha256=again, replaces=told.proofs[-1][1]))
-    assert await world.packing.kept(await world.play.delivery(delivery)) is None
+    told, mark = await world.play.delivery(delivery), await world.play.journal.archive(delivery)
+    assert await world.packing.renewed(told, mark) is None
     assert (await world.renewing.renew_all()).renewed == 1
+
+
+async def test_a_proof_issued_again_brings_the_renewed_pack_along(world: World) -> None:
+    delivery = await world.concluded("s-1")
+    world.years_later(3.9)
+    await world.renewing.renew_all()
+    old = await world.pack(delivery)
+    await world.revised(delivery)
+    assert (await world.renewing.renew_all()).looked == 1
+    await world.proved()
+    assert len((await world.play.delivery(delivery)).proofs) == 2
+    new = await world.pack(delivery)
+    assert unzipped(new)["former.asice"] == old
+    assert (await world.renewing.renew_all()).due == 0
+    assert unzipped(await world.pack(delivery))["former.asice"] == old
+    verdict = await world.verdict(new, START + 10 * YEAR)
+    assert verdict.exit == VALID
+    (link,) = [step for step in verdict.steps if step.number is Number.RENEWAL]
+    assert (link.result, link.part.split(" · ")[1]) == (Result.PASSED, "former.asice")
+
+
+async def test_a_renewed_pack_without_a_current_proof_is_renewed_further(world: World) -> None:
+    delivery = await world.concluded("s-1")
+    world.years_later(3.9)
+    await world.renewing.renew_all()
+    await world.revised(delivery)
+    await world.renewing.renew_all()
+    world.years_later(12.9)
+    tally = await world.renewing.renew_all()
+    assert (tally.due, tally.renewed) == (1, 1)
+    mark = await world.play.journal.archive(delivery)
+    assert mark is not None
+    assert (mark.proof, mark.pack) == (None, None)
+    former = await world.play.files.get(mark.former or "")
+    assert (await world.verdict(former, START + 20 * YEAR)).exit == VALID
+    await world.proved()
+    assert unzipped(await world.pack(delivery))["former.asice"] == former
+
+
+async def test_a_seal_gets_its_timestamp_before_the_first_renewal(world: World) -> None:
+    delivery = await world.concluded("s-1")
+    world.years_later(3.9)
+    await world.renewing.renew_all()
+    steps = (await world.verdict(await world.pack(delivery), START + 4 * YEAR)).steps
+    (told,) = [one for one in steps if one.number is Number.TIME and one.part.endswith("signatures0.xml")]
+    assert told.result is Result.PASSED
+    assert "“乙” proves" in told.says.en
+
+
+async def test_workers_share_the_work(world: World, database_url: str) -> None:
+    deliveries = [await world.concluded(f"s-{n}") for n in range(4)]
+    world.years_later(3.9)
+    given = world.second.given
+    other = await Journal.open(database_url, world.play.clock)
+    try:
+        tallies = await asyncio.gather(
+            world.renewing.renew_all(), replace(world.renewing, journal=other).renew_all(), world.renewing.renew_all()
+        )
+    finally:
+        await other.close()
+    assert sum(tally.renewed for tally in tallies) == len(deliveries)
+    assert world.second.given - given == 2 * len(deliveries), "one for the seal of each pack, one for its archive"
+    assert (await world.renewing.renew_all()).total == 0
+
+
+async def test_what_a_dead_worker_had_in_hand_is_free_again(world: World) -> None:
+    delivery = await world.concluded("s-1")
+    await world.play.journal.claim_renewals([delivery], LEASE)
+    assert (await world.renewing.renew_all()).looked == 0
+    world.play.clock.jump(world.play.clock.now() + LEASE)
+    assert (await world.renewing.renew_all()).looked == 1
 
 
 async def test_no_pack_no_renewal(world: World) -> None:
     delivery = await world.concluded("s-1")
-    told = await world.play.delivery(delivery)
-    at = world.play.clock.now()
-    await world.play.record(delivery, events.Concluded(at=at, effects=told.concluded, revised=True))
+    await world.revised(delivery)
     assert (await world.renewing.renew_all()).looked == 1
     mark = await world.play.journal.archive(delivery)
     assert mark is not None

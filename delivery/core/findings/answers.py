@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from delivery.core.deadlines import appeal_period
+from datetime import date
+
+from delivery.core.deadlines import appeal_nominal, appeal_period
 from delivery.core.model import Outcome
+from delivery.core.periods import WhyNot
 from delivery.core.trial import Found, Trial, Value, When, finding, moment, proof
 
 
@@ -46,8 +49,24 @@ def _clear_days_left(trial: Trial) -> Value:
 @finding("died_in_appeal_period")
 def _died_in_appeal_period(trial: Trial) -> Value:
     """CPL 153(1): before the period for appeal had run out. Who died before service was not served (law.md R2.1)."""
+    since, last = trial.question.recipient.standing.since, _appeal_end(trial)
+    return bool(since and last and trial.day(since) <= last)
+
+
+@finding("appeal_end_unknown")
+def _appeal_end_unknown(trial: Trial) -> Value:
+    """Died when the period for appeal may have been over: its last day needs a calendar nobody has published."""
     since, appeal = trial.question.recipient.standing.since, appeal_period(trial)
-    return bool(since and appeal and appeal.last_day and trial.day(since) <= appeal.last_day)
+    unknown = appeal is not None and appeal.why_not is WhyNot.NO_CALENDAR_DATA
+    return bool(since and unknown and not trial.found("died_in_appeal_period").value)
+
+
+def _appeal_end(trial: Trial) -> date | None:
+    """The last day for appeal; where that needs such a calendar, the day before which it does not end."""
+    appeal = appeal_period(trial)
+    if appeal and appeal.why_not is WhyNot.NO_CALENDAR_DATA:
+        return appeal_nominal(trial)
+    return appeal.last_day if appeal else None
 
 
 @moment("effect")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from delivery.core.findings.post import refusal
 from delivery.core.model import Fact
 from delivery.core.trial import Found, Trial, When, finding, moment, proof
 
@@ -9,23 +10,26 @@ from delivery.core.trial import Found, Trial, When, finding, moment, proof
 @finding("refusal_evidence")
 def _refusal_evidence(trial: Trial) -> Found:
     """CPL 89: a witness, or photographs or film."""
-    return proof(next((fact for fact in trial.all("refused", "left") if fact.witness or fact.filmed), None))
+    shown = (fact for fact in (refusal(trial), *trial.all("left")) if fact and (fact.witness or fact.filmed))
+    return proof(next(shown, None))
 
 
 @finding("filmed")
 def _filmed(trial: Trial) -> Found:
-    return proof(next((fact for fact in trial.all("refused") if fact.filmed), None))
+    refused = refusal(trial)
+    return proof(refused if refused and refused.filmed else None)
 
 
 @finding("refused_at", ("none", "domicile", "court", "elsewhere"))
 def _refused_at(trial: Trial) -> Found:
-    refused = trial.first("refused")
+    refused = refusal(trial)
     return proof(refused, value=(refused.place if refused else None) or "none")
 
 
 @finding("official_signed_note")
 def _official_signed_note(trial: Trial) -> Found:
-    return proof(next((fact for fact in trial.all("refused") if fact.note_signed_by_official), None))
+    refused = refusal(trial)
+    return proof(refused if refused and refused.note_signed_by_official else None)
 
 
 @finding("left_at", ("none", "domicile", "given_address"))
@@ -66,7 +70,7 @@ def _pronouncement(trial: Trial) -> Found:
 
 @moment("refused")
 def _refusing(trial: Trial) -> Fact | None:
-    return trial.first("refused")
+    return refusal(trial)
 
 
 @moment("left")

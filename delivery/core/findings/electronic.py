@@ -179,6 +179,11 @@ def _began(trial: Trial) -> Fact | None:
     return trial.began
 
 
+@moment("dispatched")
+def _dispatched(trial: Trial) -> Fact | None:
+    return trial.dispatched
+
+
 @moment("sent")
 def _sent(trial: Trial) -> Fact | None:
     return trial.first("sent")

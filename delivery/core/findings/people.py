@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from delivery.core import vocabulary as words
 from delivery.core.model import ELECTRONIC, Consent, Representative
-from delivery.core.trial import NEVER_TRIED, Found, Trial, Value, When, finding, moment, proof
+from delivery.core.trial import Found, Trial, Value, When, finding, moment, proof
 
 CLASSES = ("given", "own", "unproven", "deemed", "found")
 RECEIVERS = frozenset({"guardian", "litigation_agent", "designated_receiver"})
@@ -128,7 +128,7 @@ def _workplace_agreed(trial: Trial) -> Value:
 @finding("changed_in_writing")
 def _changed_in_writing(trial: Trial) -> Found:
     """Whether a written change of this address had reached the court before the message left (OP17 6)."""
-    left = next((fact for fact in trial.mine if fact.kind not in (*NEVER_TRIED, "send_planned")), trial.began)
+    left = trial.dispatched
     changes = [
         fact
         for fact in trial.anywhere("address_changed")
@@ -152,13 +152,15 @@ def representative(trial: Trial, name: str | None) -> Representative | None:
 
 @finding("consent_refused")
 def _consent_refused(trial: Trial) -> Found:
-    """Refused or withdrawn before sending, and nothing agreed since."""
-    began = trial.began
-    if began is None:
+    """Refused or withdrawn before sending, and nothing agreed since. Who withdraws consent to other documents or for
+    another stage says nothing on these (OLR 4).
+    """
+    left = trial.dispatched
+    if left is None:
         return Found(False)
-    refusals = [fact for fact in trial.anywhere("e_service_refused") if fact.at <= began.at]
-    given = [c for c in trial.question.recipient.consents if c.given_at <= began.at]
-    ended = [c.withdrawn_at for c in given if c.withdrawn_at and c.withdrawn_at <= began.at]
+    refusals = [fact for fact in trial.anywhere("e_service_refused") if fact.at <= left.at]
+    given = [c for c in trial.question.recipient.consents if c.given_at <= left.at and _concerns(c, trial)]
+    ended = [c.withdrawn_at for c in given if c.withdrawn_at and c.withdrawn_at <= left.at]
     last = max([*(fact.at for fact in refusals), *ended], default=None)
     later = any(c.given_at > last for c in _in_force(trial)) if last else True
     return Found(not later, tuple(refusals))
@@ -166,15 +168,18 @@ def _consent_refused(trial: Trial) -> Found:
 
 def _in_force(trial: Trial) -> list[Consent]:
     """The consents given, and not withdrawn, before the message left; a withdrawal at that instant came in time."""
-    began = trial.began
-    at = began.at if began else trial.question.as_of
+    at = trial.dispatched.at if trial.dispatched else trial.question.as_of
     every = trial.question.recipient.consents
     return [c for c in every if c.given_at <= at and (c.withdrawn_at is None or at < c.withdrawn_at)]
 
 
 def _covering(trial: Trial) -> list[Consent]:
+    return [c for c in _in_force(trial) if _concerns(c, trial)]
+
+
+def _concerns(consent: Consent, trial: Trial) -> bool:
     document, stage = trial.question.document.type, trial.question.case.stage
-    return [c for c in _in_force(trial) if {"all", document} & {*c.documents} and {"all", stage} & {*c.stages}]
+    return bool({"all", document} & {*consent.documents} and {"all", stage} & {*consent.stages})
 
 
 @finding("consent_any")

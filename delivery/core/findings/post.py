@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from delivery.core import vocabulary as words
 from delivery.core.findings.people import representative
@@ -37,6 +37,8 @@ RECEIVING = (
     "unverified",
     *sorted(ABROAD),
 )
+REFUSING = ("self", "guardian", "named_receiver", "family", "mailroom", "agent")
+"""Whose refusal means something, in this order (MAIL 11, CPL 89, CPLI 130, 132)."""
 USELESS = frozenset({"other", "family_minor", "family_apart", "family_opposing", "unverified", "none"})
 
 
@@ -100,6 +102,22 @@ def _other_side(trial: Trial, fact: Fact) -> bool:
     return mediated and bool(fact.by and fact.by.relation == "opponent")
 
 
+def refusal(trial: Trial) -> Fact | None:
+    """The refusal that counts: one that is shown before one that is not, the recipient's own before others', the first.
+    What shows it is its own: the film of another visit proves nothing of this one.
+    """
+
+    def order(fact: Fact) -> tuple[bool, int, datetime]:
+        by_post = fact.noted or fact.identity_proven
+        shown = (
+            by_post if trial.place.channel == "post" else fact.witness or fact.filmed or fact.note_signed_by_official
+        )
+        who = receiver(trial, fact.by)
+        return not shown, REFUSING.index(who) if who in REFUSING else len(REFUSING), fact.at
+
+    return min(trial.all("refused"), key=order, default=None)
+
+
 @finding("posted")
 def _posted(trial: Trial) -> Found:
     return proof(trial.first("posted"))
@@ -154,23 +172,25 @@ def _agents_authority(trial: Trial) -> Found:
 
 @finding("refused")
 def _refused(trial: Trial) -> Found:
-    return proof(trial.first("refused"))
+    return proof(refusal(trial))
 
 
 @finding("refuser", RECEIVING)
 def _refuser(trial: Trial) -> Found:
-    refused = trial.first("refused")
+    refused = refusal(trial)
     return proof(refused, value=receiver(trial, refused.by) if refused else "none")
 
 
 @finding("refusal_noted")
 def _refusal_noted(trial: Trial) -> Found:
-    return proof(next((fact for fact in trial.all("refused") if fact.noted), None))
+    refused = refusal(trial)
+    return proof(refused if refused and refused.noted else None)
 
 
 @finding("refuser_proven")
 def _refuser_proven(trial: Trial) -> Found:
-    return proof(next((fact for fact in trial.all("refused") if fact.identity_proven), None))
+    refused = refusal(trial)
+    return proof(refused if refused and refused.identity_proven else None)
 
 
 @finding("returned")

@@ -34,8 +34,8 @@ def _effective_before(trial: Trial) -> Value:
 @finding("begun_before")
 def _begun_before(trial: Trial) -> Value:
     """Whether it was sent while the recipient was still `normal`."""
-    began, since = trial.began, trial.question.recipient.standing.since
-    return bool(began and since and began.at < since)
+    left, since = trial.dispatched, trial.question.recipient.standing.since
+    return bool(left and since and left.at < since)
 
 
 @finding("reached_representative")

@@ -33,6 +33,7 @@ MEDIA = {
     "tsr": "application/vnd.etsi.timestamp-token",
     "der": "application/pkix-cert",
     "crl": "application/pkix-crl",
+    "asice": MIMETYPE,
 }
 Members = dict[str, bytes]
 

@@ -55,6 +55,14 @@ class Sealer:
         return self.certificate.public_bytes(serialization.Encoding.PEM) + self.root_pem
 
     @property
+    def certificate_pem(self) -> bytes:
+        return self.certificate.public_bytes(serialization.Encoding.PEM)
+
+    def issued_to(self, key: Key) -> x509.Certificate:
+        """By the same root, another customer's, with the same name."""
+        return _sealing(self.root.subject, self.root_key, self.certificate.subject, key, _validity(self.certificate))
+
+    @property
     def chain(self) -> tuple[bytes, bytes]:
         return der(self.certificate), der(self.root)
 
@@ -108,14 +116,23 @@ def sealer(
         .add_extension(usage(issues=True), critical=True)
         .sign(root_key, hashes.SHA256())
     )
-    certificate = (
-        begun(subject, root_name, key, (not_before, not_after))
+    return Sealer(root_key, root, key, _sealing(root_name, root_key, subject, key, (not_before, not_after)))
+
+
+def _sealing(
+    issuer: x509.Name, issuer_key: Key, subject: x509.Name, key: Key, validity: tuple[datetime, datetime]
+) -> x509.Certificate:
+    return (
+        begun(subject, issuer, key, validity)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(usage(issues=False), critical=True)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(root_key.public_key()), critical=False)
-        .sign(root_key, hashes.SHA256())
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
+        .sign(issuer_key, hashes.SHA256())
     )
-    return Sealer(root_key, root, key, certificate)
+
+
+def _validity(certificate: x509.Certificate) -> tuple[datetime, datetime]:
+    return certificate.not_valid_before_utc, certificate.not_valid_after_utc
 
 
 def begun(

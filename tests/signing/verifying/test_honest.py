@@ -161,6 +161,21 @@ def test_a_seal_of_the_container_with_a_revoked_certificate(pack: packs.Pack, co
     assert Result.FAILED in results(verdict, Number.REVOCATION)
 
 
+@pytest.mark.parametrize("trusted", ["certificate alone", "certificate and root"])
+def test_a_certificate_that_is_trusted_itself_is_still_asked_about(
+    trusted: str, pack: packs.Pack, court: Sealer, authority: Clock
+) -> None:
+    """As `seal.pem` has it: to be trusted by name is not to live for ever, and a list of its issuer is heard."""
+    own = court.chain_pem if trusted == "certificate and root" else court.chain[0]
+    trust = [own, authority.root_pem]
+    assert judged(packs.container(pack.members, court), trust, "p").exit == VALID
+    revoked = {**pack.members, "revocation/1.crl": court.revocations(revoked_at=AT - timedelta(days=1))}
+    verdict = judged(packs.container(revoked, court), trust, "p")
+    assert (verdict.exit, Result.FAILED in results(verdict, Number.REVOCATION)) == (INVALID, True)
+    silent = {name: content for name, content in pack.members.items() if not name.startswith("revocation/")}
+    assert Result.PASSED not in results(judged(packs.container(silent, court), trust, "p"), Number.REVOCATION)
+
+
 async def test_the_pool_judges_the_same(court: Sealer) -> None:
     """In a process of its own, where it runs out of memory or time alone."""
     pool = SealPool({}, processes=1)
