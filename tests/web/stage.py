@@ -41,6 +41,7 @@ from delivery.core.model import (
 )
 from delivery.core.ports import RawReceipt
 from delivery.core.rulebook import Rulebook
+from delivery.core.trusted_time import PackWaits
 from delivery.journal.accounts import Clerk
 from delivery.journal.documents import Files
 from delivery.journal.journal import Journal
@@ -141,6 +142,7 @@ class Stage:
     log: list[str] = field(default_factory=list)
     rules: Rulebook = field(default_factory=book)
     trusted: list[bytes] = field(default_factory=list)
+    packs_wait: bool = False
 
     async def delivery(
         self,
@@ -304,6 +306,8 @@ def application(stage: Stage, courts: Mapping[str, CourtCard]) -> web.Applicatio
     simulated = SimulatedChannel(SimulatedSettings(memory=stage.folder / "simulated.jsonl"), clock=stage.clock)
 
     async def pack(delivery: Delivery) -> bytes | None:
+        if stage.packs_wait:
+            raise PackWaits(START)
         number, digest = delivery.proofs[-1]
         return f"pack of {number}: ".encode() + await stage.files.get(digest)
 
