@@ -196,20 +196,24 @@ async def test_an_authority_that_is_away_keeps_no_document_back(sqlite_url: str,
         assert await world.play.journal.stamp_of(DOCUMENT, digest) is not None
 
 
+def packing_of(world: World) -> Packing:
+    return Packing(
+        journal=world.play.journal,
+        documents=world.play.files,
+        seals=world.play.bench.seals,
+        clock=world.play.clock,
+        log_key=str(LOG),
+        revocations=world.revocations,
+        stamping=world.play.bench.stamping,
+    )
+
+
 async def test_packs_carry_what_was_shown(sqlite_url: str, tmp_path: Path) -> None:
     async with world_of(sqlite_url, tmp_path, Level.B_T) as world:
         delivery, _ = await world.sealed(arrives="1m")  # the authority's clock stands still
         await world.revocations.look()
         await world.play.play(timedelta(hours=2))
-        packing = Packing(
-            journal=world.play.journal,
-            documents=world.play.files,
-            seals=world.play.bench.seals,
-            clock=world.play.clock,
-            log_key=str(LOG),
-            revocations=world.revocations,
-            stamping=world.play.bench.stamping,
-        )
+        packing = packing_of(world)
         container = await packing.pack(await world.play.delivery(delivery))
         assert container is not None
         with zipfile.ZipFile(io.BytesIO(container)) as opened:
@@ -222,3 +226,20 @@ async def test_packs_carry_what_was_shown(sqlite_url: str, tmp_path: Path) -> No
         assert verdict.exit == VALID
         wanted = (Number.TRUST, Number.REVOCATION, Number.TIME)
         assert [of_seal[number] for number in wanted] == [Result.PASSED] * 3
+
+
+async def test_a_pack_that_lacked_revocation_data_is_made_anew_once(sqlite_url: str, tmp_path: Path) -> None:
+    async with world_of(sqlite_url, tmp_path, Level.B_T) as world:
+        delivery, _ = await world.sealed(arrives="1m")
+        await world.play.play(timedelta(hours=2))
+
+        async def held() -> tuple[bytes, bool]:
+            container = await packing_of(world).pack(await world.play.delivery(delivery)) or b""
+            with zipfile.ZipFile(io.BytesIO(container)) as opened:
+                return container, any(name.startswith("revocation/") for name in opened.namelist())
+
+        lacking, has_none = await held()
+        assert (await held(), has_none) == ((lacking, False), False)
+        await world.revocations.look()
+        whole, has_some = await held()
+        assert (await held(), has_some) == ((whole, True), True)
