@@ -140,8 +140,8 @@ class Packing:
         return tuple(_message(row, became.get(row.id)) for row in rows)
 
     async def _ledger(self, delivery: Delivery) -> LedgerPart | None:
-        """What a checkpoint covers: one that carries a timestamp where there is one, else the newest; None where that is
-        nothing. An event whose salt was erased can no longer be shown to be its leaf.
+        """What a checkpoint covers: one that carries a timestamp where there is one, else the newest; None where it
+        covers nothing. An event whose salt was erased can no longer be shown to be its leaf.
         """
         leaves = await self.journal.leaves_of(delivery.id)
         last = max((index for index, _, _ in leaves), default=0)
