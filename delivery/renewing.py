@@ -64,24 +64,16 @@ async def _opened(settings: Settings) -> AsyncIterator[Renewing]:
         timestamping = await lasting.alone(settings, clock, stack)
         fetcher = lasting.fetcher_of(settings, clock, stack)
         revocations = RevocationData(journal, clock, fetcher, seals.chains, authorities.anchors(settings))
-        documents = documents_of(settings)
         packing = Packing(
             journal=journal,
-            documents=documents,
+            documents=documents_of(settings),
             seals=seals,
             clock=clock,
             log_key=str(ledger_keys.log_key(settings).key),
             revocations=revocations,
-        )
-        yield Renewing(
-            journal=journal,
-            documents=documents,
-            clock=clock,
-            packing=packing,
-            seals=seals,
             stamping=Stamping(journal, clock, timestamping) if timestamping else None,
-            revocations=revocations,
         )
+        yield Renewing(packing)
 
 
 def _progress() -> Callable[[Tally], None]:

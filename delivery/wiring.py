@@ -160,15 +160,7 @@ async def build(
             revocations=revocations,
             stamping=stamping,
         )
-        renewing = Renewing(
-            journal=journal,
-            documents=documents,
-            clock=clock,
-            packing=packing,
-            seals=seals,
-            stamping=stamping,
-            revocations=revocations,
-        )
+        renewing = Renewing(packing)
         app = _app(settings, bench, intake, keys.link_keys, callbacks, packing)
         app.middlewares.append(requests.middleware)
         if settings.self_made:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import re
 import subprocess
@@ -38,7 +39,7 @@ def court_and_pack() -> tuple[bytes, bytes, packs.Pack, bytes]:
     honest = packs.honest(court, authority)
     pack = replace(honest, members=national.sealed_twice(honest, national.ours()))
     LOGS.append(pack.log)
-    return court.root_pem, authority.root_pem, pack, pack.sealed(court)
+    return court.root_pem, authority.root_pem, pack, pack.sealed(court, authority)
 
 
 @pytest.fixture
@@ -135,6 +136,16 @@ def test_the_commands_see_a_change(folder: Path, member: str, steps: set[str]) -
     (folder / "pack.asice").write_bytes(spoilt)
     failed = {step.split()[0] for step in STEPS for block in blocks(step) if run(block, folder).returncode}
     assert failed >= steps
+
+
+def test_the_commands_see_another_token_in_the_seal(folder: Path) -> None:
+    """By the same authority, over something else."""
+    members = packs.unzipped((folder / "pack.asice").read_bytes())
+    other = base64.b64encode(members["timestamps/1.tsr"])
+    seal = re.sub(rb"(?<=<xades:EncapsulatedTimeStamp>)[^<]*", other, members[packs.SEAL])
+    (folder / "pack.asice").write_bytes(packs.zipped({**members, packs.SEAL: seal}.items()))
+    failed = {step.split()[0] for step in STEPS for block in blocks(step) if run(block, folder).returncode}
+    assert failed == {"6"}
 
 
 def test_the_steps_are_those_of_the_verifier() -> None:

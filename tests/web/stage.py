@@ -41,6 +41,7 @@ from delivery.core.model import (
 )
 from delivery.core.ports import RawReceipt
 from delivery.core.rulebook import Rulebook
+from delivery.core.trusted_time import PackWaits
 from delivery.journal.accounts import Clerk
 from delivery.journal.documents import Files
 from delivery.journal.journal import Journal
@@ -142,6 +143,7 @@ class Stage:
     rules: Rulebook = field(default_factory=book)
     trusted: list[bytes] = field(default_factory=list)
     unsealable: bool = False
+    packs_wait: bool = False
 
     async def delivery(
         self,
@@ -305,6 +307,8 @@ def application(stage: Stage, courts: Mapping[str, CourtCard]) -> web.Applicatio
     simulated = SimulatedChannel(SimulatedSettings(memory=stage.folder / "simulated.jsonl"), clock=stage.clock)
 
     async def pack(delivery: Delivery) -> bytes | None:
+        if stage.packs_wait:
+            raise PackWaits(START)
         number, digest = delivery.proofs[-1]
         if stage.unsealable:
             raise NoSealEnabled("this court has no key that may seal now")
