@@ -39,6 +39,7 @@ class Counts:
     deliveries: int = 100
     warm_up: int = 10
     seals: int = 100
+    keys: tuple[str, ...] = seal_keys.KEYS
     corpus_rounds: int = 2
     proofs: int = 50
     pages: int = 300
@@ -185,8 +186,8 @@ def _a_link(service: Service) -> str:
 
 def seals(folder: Path, counts: Counts) -> None:
     with seal_keys.on_token(folder) as tokens:
-        for key, recipe in {**seal_keys.RECIPES, **tokens}.items():
-            _seals_of(key, recipe, counts)
+        for key in counts.keys:
+            _seals_of(key, {**seal_keys.RECIPES, **tokens}[key], counts)
 
 
 def _seals_of(key: str, recipe: Recipe, counts: Counts) -> None:

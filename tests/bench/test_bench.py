@@ -18,6 +18,7 @@ SMALL = bench.Counts(
     deliveries=3,
     warm_up=1,
     seals=2,
+    keys=("RSA-2048", "SoftHSM2, P-256"),
     proofs=2,
     pages=3,
     rounds=1,
@@ -52,10 +53,10 @@ def test_what_the_ledger_costs_the_main_path(tmp_path: Path, capsys: pytest.Capt
 def test_seals_beside_plain_pyhanko(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     bench.seals(tmp_path, SMALL)
     printed = capsys.readouterr().out
-    assert printed.count("songda beside it") == 3 * 3 + 2 * 2
-    assert printed.count("0% made by the fallback") == 3 + 2
-    assert printed.count("the first of a new process") == 3 + 2
-    assert printed.count("pyHanko, as documented") == 3
+    assert printed.count("songda beside it") == 3 + 2
+    assert printed.count("0% made by the fallback") == 2
+    assert printed.count("the first of a new process") == 2
+    assert printed.count("pyHanko, as documented") == 1
 
 
 def test_each_output_is_judged() -> None:
