@@ -133,13 +133,20 @@ def _national_file(settings: Settings, court: CourtSettings, serial: int, begin:
 def publish_national(settings: Settings, court: CourtSettings, certificates: bytes) -> None:
     """`seal-sm2.pem`: what `--trust` names for the second seal."""
     name = "seal-sm2.pem" if len(settings.courts) == 1 else f"seal-sm2-{court.code}.pem"
-    (settings.data / name).write_bytes(certificates)
+    _hand_out(settings.data / name, certificates)
 
 
-def publish_certificate(settings: Settings, court: CourtSettings, certificate: bytes) -> None:
+def publish_certificate(settings: Settings, court: CourtSettings, certificates: bytes) -> None:
     """`seal.pem`: what `--trust` names; one court's alone where there is one court."""
     name = "seal.pem" if len(settings.courts) == 1 else f"seal-{court.code}.pem"
-    (settings.data / name).write_bytes(certificate)
+    _hand_out(settings.data / name, certificates)
+
+
+def _hand_out(path: Path, certificates: bytes) -> None:
+    if certificates:
+        path.write_bytes(certificates)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def rules_of(settings: Settings) -> Rulebook:

@@ -174,11 +174,26 @@ def ring_of(settings: Settings, keys: Sequence[SealKey], now: datetime) -> Ring:
     """Also hands out the certificates to be trusted: `seal.pem`, `seal-sm2.pem`. Raises SecretMissing, SigningError."""
     courts = {court.code: tuple(_seals(settings, court, keys, now)) for court in settings.courts}
     for court in settings.courts:
-        if usable := overlapping(keys, court.code):
-            keyring.publish_certificate(settings, court, b"".join(map(_trusted, usable)))
-        if usable := overlapping(keys, court.code, second=True):
-            keyring.publish_national(settings, court, "".join(key.certificate for key in usable).encode())
+        _publish(settings, court, keys)
     return Ring(courts, tuple(dict.fromkeys(_link_keys(settings, keys, now))))
+
+
+def _publish(settings: Settings, court: CourtSettings, keys: Sequence[SealKey]) -> None:
+    """Where the last key was revoked nothing is left to be trusted; one that waits for its clerks changes nothing."""
+    for second, publish in ((False, keyring.publish_certificate), (True, keyring.publish_national)):
+        usable = overlapping(keys, court.code, second=second)
+        if usable or any(key.revoked and (key.court, key.second) == (court.code, second) for key in keys):
+            publish(settings, court, b"".join(map(_trusted, usable)))
+
+
+def revoked_since(keys: Iterable[SealKey]) -> Mapping[str, datetime]:
+    """From when the seals of revoked keys are not to be believed, by the fingerprint of each certificate."""
+    return {key.fingerprint: act.since or act.at for key in keys if (act := key.revoked)}
+
+
+def revoked_certificates(keys: Iterable[SealKey]) -> list[bytes]:
+    """Those certificates (PEM), so that a file sealed with one can be told from a stranger's."""
+    return [chain_pem(pem_chain(key.certificate.encode())[:1]) for key in keys if key.revoked]
 
 
 def _trusted(key: SealKey) -> bytes:
@@ -186,7 +201,7 @@ def _trusted(key: SealKey) -> bytes:
     issued many: trust in it would be trust in all its customers, so its own certificates are left out.
     """
     source, content = json.loads(key.source), key.certificate.encode()
-    made_here = source["kind"] == "file" and source.get("certificate") != ISSUED
+    made_here = source["kind"] in ("file", NATIONAL_FILE) and source.get("certificate") != ISSUED
     return content if made_here else chain_pem(pem_chain(content)[:1])
 
 

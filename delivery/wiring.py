@@ -28,7 +28,7 @@ from delivery.document_keys import documents_of
 from delivery.intake import Intake, IntakeLimits
 from delivery.journal.documents import Documents
 from delivery.journal.journal import Journal
-from delivery.keys import Watch
+from delivery.keys import Watch, revoked_certificates, revoked_since
 from delivery.open_requests import OpenRequests
 from delivery.rehearsal import Conductor, Counterparts
 from delivery.rulebooks import file_digests
@@ -368,7 +368,9 @@ def _app(
     )
 
     async def verified(files: verify_page.Files) -> Verdict:
-        return await bench.seals.verify(files, trust=_own_trust(settings), at=bench.clock.now())
+        known = await bench.journal.keys()
+        trust = [*_own_trust(settings), *revoked_certificates(known)]
+        return await bench.seals.verify(files, trust=trust, at=bench.clock.now(), withdrawn=revoked_since(known))
 
     return make_app(
         Site(

@@ -190,9 +190,16 @@ class SealPool:
         except SignerLost:
             return inspection.unreadable(content)
 
-    async def verify(self, files: Sequence[tuple[str, bytes]], *, trust: Sequence[bytes], at: datetime) -> Verdict:
+    async def verify(
+        self,
+        files: Sequence[tuple[str, bytes]],
+        *,
+        trust: Sequence[bytes],
+        at: datetime,
+        withdrawn: Mapping[str, datetime] | None = None,
+    ) -> Verdict:
         """`signing.verify.verify` within the pool's limits of time and memory."""
-        return await self._run(verify, files, trust=trust, at=at)
+        return await self._run(verify, files, trust=trust, at=at, withdrawn=withdrawn)
 
     def close(self) -> None:
         """Stop taking work and let the processes end; work that has begun is finished first."""

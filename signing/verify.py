@@ -8,7 +8,7 @@ that write these files.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from signing.verifying import pack, pdf
@@ -50,15 +50,19 @@ def verify(
     trust: Sequence[bytes] = (),
     checkpoint: bytes | None = None,
     at: datetime,
+    withdrawn: Mapping[str, datetime] | None = None,
 ) -> Verdict:
     """Every step for every file (name for the report, content).
 
     `trust`: PEM or DER files of certificates that the caller believes; `checkpoint`: a checkpoint of the log that the
-    caller got elsewhere; `at`: the instant to judge for, aware. Raises NoCertificate for a trust file without any, and
+    caller got elsewhere; `at`: the instant to judge for, aware; `withdrawn`: from when the caller knows that seals of a
+    certificate, named by its SHA-256 (hex), are not to be believed.
+
+    Raises NoCertificate for a trust file without any, and
     RuntimeError in a running event loop.
     """
     _apart_from_loops()
-    believed = trusting(trust, at)
+    believed = trusting(trust, at, withdrawn)
     taken = [_one(name, content, believed, checkpoint) for name, content in files]
     trusted = bool(taken) and all(somebody_trusted(steps) for steps in taken)
     return Verdict(tuple(step for steps in taken for step in steps), trusted)

@@ -137,6 +137,21 @@ async def test_rotation_while_it_runs(tmp_path: Path) -> None:
         assert (own.data / "seal.pem").read_text().count("BEGIN CERTIFICATE") == 2
 
 
+async def test_when_the_only_key_is_revoked_nothing_is_sealed_and_nobody_is_told_to_trust_it(tmp_path: Path) -> None:
+    own = settings(tmp_path)
+    async with watching(own) as (watch, journal, pool):
+        (key,) = await journal.keys(COURT)
+        assert (own.data / "seal.pem").exists()
+        await journal.act_on_key(COURT, key.id, act(REVOKED, "judge", since=NOW - timedelta(days=2)))
+        await watch.look_again(pool)
+        with pytest.raises(NoSealEnabled):
+            await serial(pool, NOW)
+        assert not (own.data / "seal.pem").exists()
+        known = await journal.keys(COURT)
+        assert keys.revoked_since(known) == {key.fingerprint: NOW - timedelta(days=2)}
+        assert [pem_chain(one) for one in keys.revoked_certificates(known)] == [pem_chain(key.certificate.encode())[:1]]
+
+
 async def test_nothing_of_a_key_is_in_the_journal_or_shown(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     own = settings(tmp_path)
     async with watching(own) as (watch, journal, pool):

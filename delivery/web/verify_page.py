@@ -35,6 +35,16 @@ MOST_SENDERS = 10_000
 CHUNK = 64 * 1024
 LOOKS = {Result.FAILED: "warn", Result.PASSED: "good", Result.NOT_CHECKED: ""}
 CONCLUSIONS = {VALID: "valid", INVALID: "invalid", CANNOT_TELL: "cannot_tell"}
+WHOSE_TRUST = (
+    ("您没有给出另行取得的检查点", "本页没有另行取得的检查点"),
+    ("您指定的信任证书", "本法院系统信任的证书"),
+    ("为您所信任", "为本法院系统所信任"),
+    ("you gave no checkpoint of your own", "this page has no checkpoint from elsewhere"),
+    ("nobody you trust", "nobody that this court's installation trusts"),
+    ("that you trust", "that this court's installation trusts"),
+)
+"""The steps speak to whoever named the certificates to trust; here that was this installation, not the reader."""
+
 _NAME = re.compile(r"[^\w.()（）-]+")
 
 Files = Sequence[tuple[str, bytes]]
@@ -103,7 +113,14 @@ def _shown(deps: RecipientPages, request: web.Request, verdict: Verdict) -> web.
 
 
 def _said(says: Iterable[Says], chinese: bool) -> list[str]:
-    return [one.zh if chinese else one.en for one in says]
+    return [of_this_page(one.zh if chinese else one.en) for one in says]
+
+
+def of_this_page(says: str) -> str:
+    """What a step says, with this installation as the one who trusts."""
+    for reader, installation in WHOSE_TRUST:
+        says = says.replace(reader, installation)
+    return says
 
 
 def _line(told: Told, chinese: bool) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +12,13 @@ from typing import Any
 import psutil
 import pytest
 
+from delivery.clock import SystemClock
+from signing import pdf
+from signing.keys import open_key_file
 from tests.flows.house import quiet_port
 from tests.flows.shell import Said, service, songda
 from tests.servers import PROJECT
+from tests.signing import documents
 
 COURT = "632801"
 CONFIG = PROJECT / "config" / "local.toml"
@@ -44,6 +49,23 @@ class Desk:
 
     def states(self, *, second: bool = False) -> list[str]:
         return [row["state"] for row in self.rows() if (row["algorithm"] == "sm2-sm3") == second]
+
+    def verified(self, content: bytes) -> str:
+        """What the page for everybody says of that file."""
+        part = (
+            b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.pdf"\r\n\r\n' + content + b"\r\n--x--\r\n"
+        )
+        url = f"http://127.0.0.1:{self.env['SONGDA_HTTP_PORT']}/verify"
+        kind = {"Content-Type": "multipart/form-data; boundary=x", "Accept-Language": "zh-CN"}
+        with urllib.request.urlopen(urllib.request.Request(url, part, kind)) as answer:
+            return str(answer.read().decode())
+
+
+def sealed_with(file: Path) -> bytes:
+    """By whoever has the key file and its password."""
+    opened = open_key_file(file.read_bytes(), file.with_name("password").read_bytes().strip())
+    seal = pdf.load_seal(opened.private_key_pem, opened.certificate_pem, "x", "x")
+    return pdf.seal(documents.reportlab_letter(), seal, at=SystemClock().now(), reason="x", location="x")
 
 
 @pytest.fixture
@@ -78,6 +100,8 @@ def test_the_day_of_a_rotation(desk: Desk) -> None:
     yes = desk.act("revoke", new["id"], "judge", "--since", "2026-02-01T08:00:00+08:00")
     assert (yes.returncode, "revoked by judge (judge): 指纹已核对" in yes.stdout) == (0, True)
     assert desk.states() == ["sealing", "revoked"]
+    for key, says in ((first, "签章出自本系统"), (new, "自 2026-02-01 00:00Z 起的签章不可采信")):
+        assert says in desk.verified(sealed_with(desk.data / "keys" / key["where"]["file"])), key["id"]
     nothing_secret(desk)
 
 

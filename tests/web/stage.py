@@ -141,6 +141,7 @@ class Stage:
     log: list[str] = field(default_factory=list)
     rules: Rulebook = field(default_factory=book)
     trusted: list[bytes] = field(default_factory=list)
+    withdrawn: dict[str, datetime] = field(default_factory=dict)
     unsealable: bool = False
 
     async def delivery(
@@ -321,7 +322,8 @@ def application(stage: Stage, courts: Mapping[str, CourtCard]) -> web.Applicatio
     async def verified(files: verify_page.Files) -> Verdict:
         if any(content == b"%PDF-kills" for _, content in files):
             raise SignerLost("the process that worked on it ended")
-        return await asyncio.to_thread(verify, files, trust=stage.trusted, at=stage.clock.now())
+        known = {"trust": stage.trusted, "withdrawn": stage.withdrawn}
+        return await asyncio.to_thread(verify, files, at=stage.clock.now(), **known)
 
     app.add_routes([*recipient.routes(pages), *verify_page.routes(pages, verified), *console.routes(desk)])
     return app
