@@ -16,6 +16,7 @@ from delivery.worker.packing import Packing
 from delivery.worker.revoking import RevocationData
 from signing.errors import SigningError
 from signing.pool import SealPool
+from signing.secrecy import keep_memory_private
 
 DONE, NONE, TO_MEND = 0, 1, 2
 
@@ -24,6 +25,7 @@ def export(config: Path, delivery: str, output: Path) -> int:
     """Write the pack. The exit status: 0, 1 when there is no such delivery or no pack of it yet, 2 when something has
     to be mended.
     """
+    keep_memory_private()
     try:
         settings = checked(config)
         content = asyncio.run(_pack(settings, delivery))

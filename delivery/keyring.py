@@ -16,8 +16,10 @@ from delivery.clock import COURT_ZONE
 from delivery.core.rulebook import Rulebook
 from delivery.rulebooks import installed_rulebook
 from delivery.settings import CourtSettings, Settings
+from signing.certificates import KeyFacts, key_facts
 from signing.keys import KeyKind, OpenedKeys, make_key_file, open_key_file
 from signing.national import keys as national
+from signing.national.sm2 import facts_of as national_facts
 
 NOT_BEFORE = datetime(2025, 1, 1, tzinfo=COURT_ZONE)
 NOT_AFTER = datetime(2045, 1, 1, tzinfo=COURT_ZONE)
@@ -114,6 +116,11 @@ def national_key(settings: Settings, court: CourtSettings) -> Path:
             raise SecretMissing(f"{path}: put the court's SM2 key there, or start once with self_made = true")
         write_private(path, _national_file(settings, court, secrets.randbits(126) + 1, NOT_BEFORE, NOT_AFTER))
     return path
+
+
+def facts_of(certificate: bytes, *, second: bool) -> KeyFacts:
+    """What the certificate (DER) of a key of the first or the second seal says of it. Raises KeyFileUnreadable."""
+    return national_facts(certificate) if second else key_facts(certificate)
 
 
 def make_national(settings: Settings, court: CourtSettings, not_before: datetime, not_after: datetime) -> str:

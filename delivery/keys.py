@@ -25,11 +25,10 @@ from delivery.core.seal_keys import ENABLED, ITSELF, MADE, KeyAct, SealKey, over
 from delivery.journal.journal import Journal
 from delivery.key_file import FileKey, NationalFileKey
 from delivery.settings import CourtSettings, Settings
-from signing.certificates import chain_pem, key_facts, pem_chain
+from signing.certificates import chain_pem, pem_chain
 from signing.errors import KeyRefused
 from signing.file_signer import Recipe
 from signing.keys import open_key_file
-from signing.national.sm2 import facts_of
 from signing.pool import SealKeys, SealPool, SecondKey
 
 LOOK_EVERY = 15.0
@@ -152,7 +151,7 @@ def second_source(file: str) -> Source:
 
 def described(court: str, source: Source, chain: tuple[bytes, ...]) -> SealKey:
     """The inventory's row for that key. Raises KeyFileUnreadable."""
-    facts = facts_of(chain[0]) if source["kind"] == NATIONAL_FILE else key_facts(chain[0])
+    facts = keyring.facts_of(chain[0], second=source["kind"] == NATIONAL_FILE)
     return SealKey(
         id=facts.fingerprint[:16],
         court=court,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import sqlite3
 import stat
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
@@ -163,8 +164,11 @@ async def test_nothing_of_a_key_is_in_the_journal_or_shown(tmp_path: Path, caplo
     secret = numbers.private_value.to_bytes(32, "big")
     lines = opened.private_key_pem.splitlines()
     traces = [password, secret, secret.hex().encode(), opened.link_key, opened.link_key.hex().encode(), *lines[1:-1]]
+    names = ("journal.sqlite", "backup.sqlite")
+    with closing(sqlite3.connect(own.data / names[0])) as live, closing(sqlite3.connect(own.data / names[1])) as backup:
+        live.backup(backup)  # as docs/operating.md has it done
     places = [path for path in own.data.rglob("*") if path.is_file() and path.parent.name != "keys"]
-    assert {"journal.sqlite", "seal.pem"} <= {path.name for path in places}
+    assert {"journal.sqlite", "backup.sqlite", "seal.pem"} <= {path.name for path in places}
     for trace in traces:
         assert not any(trace in path.read_bytes() for path in places)
         assert trace not in shown

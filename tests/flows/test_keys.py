@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +18,7 @@ from delivery.clock import SystemClock
 from signing import pdf
 from signing.keys import open_key_file
 from tests.flows.house import quiet_port
-from tests.flows.shell import Said, service, songda
+from tests.flows.shell import Said, environment, service, songda
 from tests.servers import PROJECT
 from tests.signing import documents
 
@@ -137,6 +139,23 @@ def test_no_process_of_the_service_leaves_a_core_dump(desk: Desk) -> None:
     ours = [service, *(each for each in service.children(recursive=True) if "python" in each.name())]
     assert len(ours) > 1
     assert {each.rlimit(psutil.RLIMIT_CORE) for each in ours} == {(0, 0)}
+
+
+DUMPABLE = """
+import ctypes, sys
+from delivery.__main__ import main
+main(sys.argv[1:])
+print("dumpable:", ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="prctl is Linux's")
+@pytest.mark.parametrize("words", [("keys", "list"), ("export", "nobody", "-o", "x"), ("renew", "--dry-run")])
+def test_a_command_that_opens_keys_keeps_its_memory_private(words: tuple[str, ...], tmp_path: Path) -> None:
+    command = [sys.executable, "-c", DUMPABLE, *words, "--config", str(CONFIG)]
+    env = environment(SONGDA_DATA=str(tmp_path), PYTHONPATH=str(PROJECT))
+    said = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=True)
+    assert said.stdout.splitlines()[-1] == "dumpable: 0"
 
 
 def test_wrong_words_are_told(tmp_path: Path) -> None:
