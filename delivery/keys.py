@@ -190,9 +190,14 @@ def revoked_since(keys: Iterable[SealKey]) -> Mapping[str, datetime]:
     return {key.fingerprint: act.since or act.at for key in keys if (act := key.revoked)}
 
 
-def revoked_certificates(keys: Iterable[SealKey]) -> list[bytes]:
-    """Those certificates (PEM), so that a file sealed with one can be told from a stranger's."""
-    return [chain_pem(pem_chain(key.certificate.encode())[:1]) for key in keys if key.revoked]
+def own_trust(settings: Settings, keys: Iterable[SealKey]) -> list[bytes]:
+    """What the page of verification believes, as PEM files: the seals of this installation, its authorities of time,
+    and the certificates of revoked keys, so that a file sealed with one can be told from a stranger's.
+    """
+    files = [*sorted(settings.data.glob("seal*.pem")), *sorted(settings.data.glob("timestamps.pem"))]
+    named = [settings.path.parent / row.trust for row in settings.timestamps if row.trust]
+    revoked = [chain_pem(pem_chain(key.certificate.encode())[:1]) for key in keys if key.revoked]
+    return [*(file.read_bytes() for file in (*files, *named)), *revoked]
 
 
 def _trusted(key: SealKey) -> bytes:

@@ -28,7 +28,7 @@ from delivery.document_keys import documents_of
 from delivery.intake import Intake, IntakeLimits
 from delivery.journal.documents import Documents
 from delivery.journal.journal import Journal
-from delivery.keys import Watch, revoked_certificates, revoked_since
+from delivery.keys import Watch, own_trust, revoked_since
 from delivery.open_requests import OpenRequests
 from delivery.rehearsal import Conductor, Counterparts
 from delivery.rulebooks import file_digests
@@ -369,8 +369,8 @@ def _app(
 
     async def verified(files: verify_page.Files) -> Verdict:
         known = await bench.journal.keys()
-        trust = [*_own_trust(settings), *revoked_certificates(known)]
-        return await bench.seals.verify(files, trust=trust, at=bench.clock.now(), withdrawn=revoked_since(known))
+        trust, since = own_trust(settings, known), revoked_since(known)
+        return await bench.seals.verify(files, trust=trust, at=bench.clock.now(), withdrawn=since)
 
     return make_app(
         Site(
@@ -384,17 +384,14 @@ def _app(
             callbacks=callbacks,
             pack=packing.pack,
             timestamps=bench.stamping is not None,
-            pages=[*recipient.routes(pages), *verify_page.routes(pages, verified), *console.routes(desk)],
+            pages=[
+                *recipient.routes(pages),
+                *verify_page.routes(pages, verified, settings.proxies),
+                *console.routes(desk),
+            ],
             cosigned=ledger_keys.cosigned_by(settings),
         )
     )
-
-
-def _own_trust(settings: Settings) -> list[bytes]:
-    """What the page of verification believes: the seals of this installation and its authorities of time."""
-    files = [*sorted(settings.data.glob("seal*.pem")), *sorted(settings.data.glob("timestamps.pem"))]
-    named = [settings.path.parent / row.trust for row in settings.timestamps if row.trust]
-    return [file.read_bytes() for file in (*files, *named)]
 
 
 def _conductor(

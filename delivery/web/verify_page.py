@@ -19,6 +19,7 @@ from datetime import datetime, timedelta
 from aiohttp import BodyPartReader, web
 
 from delivery.web.bodies import NO_MULTIPART
+from delivery.web.senders import Network, sender_of
 from delivery.web.visit import RecipientPages, show, text_for
 from signing.errors import SignerLost
 from signing.verify import CANNOT_TELL, INVALID, VALID, Result, Says, Told, Verdict, sections, summary
@@ -75,15 +76,17 @@ class Limits:
         return True
 
 
-def routes(deps: RecipientPages, verify: Verify) -> list[web.RouteDef]:
-    """`verify` judges in a process of its own; it raises SignerLost for a file that ends that process."""
+def routes(deps: RecipientPages, verify: Verify, proxies: Sequence[Network] = ()) -> list[web.RouteDef]:
+    """`verify` judges in a process of its own; it raises SignerLost for a file that ends that process. `proxies`: those
+    that are believed when they say who asks.
+    """
     limits, one_at_a_time = Limits(), asyncio.Semaphore(1)
 
     async def asked(request: web.Request) -> web.Response:
         return show(deps, request, "verify", parts=None)
 
     async def sent(request: web.Request) -> web.Response:
-        if not limits.takes(request.remote or "", deps.clock.now()):
+        if not limits.takes(sender_of(request, proxies), deps.clock.now()):
             return show(deps, request, "verify", status=429, parts=None, refused="too_often")
         limits.waiting += 1
         try:

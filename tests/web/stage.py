@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from ipaddress import ip_network
 from pathlib import Path
 
 from aiohttp import web
@@ -325,7 +326,13 @@ def application(stage: Stage, courts: Mapping[str, CourtCard]) -> web.Applicatio
         known = {"trust": stage.trusted, "withdrawn": stage.withdrawn}
         return await asyncio.to_thread(verify, files, at=stage.clock.now(), **known)
 
-    app.add_routes([*recipient.routes(pages), *verify_page.routes(pages, verified), *console.routes(desk)])
+    app.add_routes(
+        [
+            *recipient.routes(pages),
+            *verify_page.routes(pages, verified, [ip_network("127.0.0.0/8")]),
+            *console.routes(desk),
+        ]
+    )
     return app
 
 
