@@ -168,7 +168,7 @@ def take_issued(config: Path, court: str, certificate: Path, *, reason: str, sin
             raise Told("\n".join(faults))
         made = completed(waiting.read_bytes(), keyring.password(at.settings), chain)
         source = _kept(at.settings, tenant, made.content, chain)
-        await _enter(at, tenant, {**source, "certificate": keys.ISSUED}, chain, reason, since)
+        await _enter(at, tenant, source, chain, reason, since)
         waiting.unlink()
 
     return _run(config, act)

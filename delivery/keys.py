@@ -28,7 +28,7 @@ from delivery.settings import CourtSettings, Settings
 from signing.certificates import chain_pem, pem_chain
 from signing.errors import KeyRefused
 from signing.file_signer import Recipe
-from signing.keys import open_key_file
+from signing.keys import is_made_here, open_key_file
 from signing.pool import SealKeys, SealPool, SecondKey
 
 LOOK_EVERY = 15.0
@@ -40,9 +40,6 @@ SERVICE = "service"
 Source = Mapping[str, str]
 NATIONAL_FILE = "sm2-file"
 """Of a source's `kind`: a file with the key of a second seal."""
-
-ISSUED = "issued"
-"""Of a source's `certificate`: an authority made it, not we."""
 
 log = structlog.get_logger()
 
@@ -204,9 +201,8 @@ def _trusted(key: SealKey) -> bytes:
     """What whoever trusts that key trusts. The issuer of a certificate made here issued nothing else. An authority
     issued many: trust in it would be trust in all its customers, so its own certificates are left out.
     """
-    source, content = json.loads(key.source), key.certificate.encode()
-    made_here = source["kind"] in ("file", NATIONAL_FILE) and source.get("certificate") != ISSUED
-    return content if made_here else chain_pem(pem_chain(content)[:1])
+    chain = pem_chain(key.certificate.encode())
+    return chain_pem(chain if is_made_here(chain) else chain[:1])
 
 
 def _seals(settings: Settings, court: CourtSettings, keys: Sequence[SealKey], now: datetime) -> Iterable[SealKeys]:
