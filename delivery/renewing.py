@@ -22,6 +22,7 @@ from delivery.worker.revoking import RevocationData
 from delivery.worker.stamping import Stamping
 from signing.errors import SigningError
 from signing.pool import SealPool
+from signing.secrecy import keep_memory_private
 
 DONE, LEFT, TO_MEND = 0, 1, 2
 
@@ -30,6 +31,7 @@ def renew(config: Path, *, dry_run: bool) -> int:
     """Renew what is due, or only name it. The exit status: 0, 1 when something was left, 2 when something has to be
     mended.
     """
+    keep_memory_private()
     try:
         settings = checked(config)
         if wiring.embedded(settings) and not (settings.data / "journal.sqlite").exists():
