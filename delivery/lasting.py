@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 from adapters.revocation import RevocationFetcher
 from adapters.timestamping import Timestamping
@@ -22,7 +23,7 @@ async def timestamping(
         return None
     stack.push_async_callback(asked.close)
     if isinstance(trust := counterpart.get("trust"), bytes):
-        (settings.data / "timestamps.pem").write_bytes(trust)
+        _kept(settings.data / "timestamps.pem", trust)
     return asked
 
 
@@ -33,6 +34,13 @@ async def alone(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Time
     if COUNTERPART in settings.counterparts:
         return Timestamping([], clock=clock)
     return await timestamping(settings, clock, None, stack)
+
+
+def _kept(file: Path, trust: bytes) -> None:
+    """Beside those of earlier starts: a rehearsal's authority has another key each time, and its stamps remain."""
+    known = file.read_bytes() if file.exists() else b""
+    if trust not in known:
+        file.write_bytes(known + trust)
 
 
 def fetcher_of(settings: Settings, clock: Clock, stack: AsyncExitStack) -> RevocationFetcher | None:

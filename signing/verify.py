@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
-from signing.verifying import pack, pdf
+from signing.verifying import evidence, pack, pdf
 from signing.verifying.log import Held, NoCheckpoint, read_trusted
 from signing.verifying.report import (
     CANNOT_TELL,
@@ -85,5 +86,20 @@ def _one(name: str, content: bytes, trust: Trust, checkpoint: Held | None) -> li
     if content[:2] == b"PK" or b"mimetype" in content[:64]:
         pack.check(notes, content, trust, checkpoint)
     else:
-        pdf.check(notes, content, trust)
+        _alone(notes, content, trust)
     return notes.steps
+
+
+def _alone(notes: Notes, content: bytes, trust: Trust) -> None:
+    """A PDF by itself, and where it is a proof of service, the evidence inside: for the time at which a seal over all
+    of it is proven to have existed.
+    """
+    seals = pdf.check(notes, content, trust)
+    if not seals:
+        return
+    known = [seal.at for seal in seals if seal.trusted and seal.unchanged and seal.at is not None]
+    trust = replace(trust, at=min(known, default=trust.at))
+    with notes.guarded(Number.CONTENTS):
+        inside = pdf.attachment(content, "evidence.xml")
+        if inside is not None and evidence.is_one(inside):
+            evidence.check(notes.of(f"{notes.part} · evidence.xml"), inside, trust)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from delivery import lasting
 from delivery.authorities import timestamping_of
 from delivery.clock import SystemClock
 from delivery.settings import AuthoritySettings, Settings, SettingsWrong, load
@@ -93,3 +94,11 @@ def test_every_anchor_file_that_cannot_be_used_is_told(tmp_path: Path) -> None:
         "/timestamps/authorities/0/trust",
         "/timestamps/authorities/1/trust",
     ]
+
+
+def test_a_rehearsals_former_authorities_are_kept(tmp_path: Path) -> None:
+    """Each start has an authority of a new key: what the former ones stamped is checked with the same file."""
+    file = tmp_path / "timestamps.pem"
+    for trust in (b"one\n", b"two\n", b"one\n"):
+        lasting._kept(file, trust)
+    assert file.read_bytes() == b"one\ntwo\n"

@@ -15,11 +15,14 @@ from signing.verify import Number
 from signing.verifying.log import consistent, read_checkpoint, read_trusted
 from signing.verifying.report import NAMES
 from tests import servers
-from tests.signing.verifying import national, packs
+from tests.signing.verifying import national, packs, sealing
+from tests.signing.verifying.defects import DEFECTS, Scene
+from tests.signing.verifying.document_defects import DOCUMENTS
 from tests.signing.verifying.pki import clock, sealer
 
 PAGE = (servers.PROJECT / "docs" / "verifying.md").read_text(encoding="utf-8")
 LOGS: list[packs.Log] = []
+PACKS: list[packs.Pack] = []
 STEPS = re.split(r"^## (?=\d)", PAGE, flags=re.MULTILINE)[1:]
 
 
@@ -39,7 +42,8 @@ def court_and_pack() -> tuple[bytes, bytes, packs.Pack, bytes]:
     honest = packs.honest(court, authority)
     pack = replace(honest, members=national.sealed_twice(honest, national.ours()))
     LOGS.append(pack.log)
-    return court.root_pem, authority.root_pem, pack, pack.sealed(court, authority)
+    PACKS.append(pack)
+    return court.chain_pem, authority.root_pem, pack, pack.sealed(court, authority)
 
 
 @pytest.fixture
@@ -146,6 +150,33 @@ def test_the_commands_see_another_token_in_the_seal(folder: Path) -> None:
     (folder / "pack.asice").write_bytes(packs.zipped({**members, packs.SEAL: seal}.items()))
     failed = {step.split()[0] for step in STEPS for block in blocks(step) if run(block, folder).returncode}
     assert failed == {"6"}
+
+
+def in_the_place_of_the_proof(folder: Path, content: bytes) -> list[str]:
+    """The blocks of step 2 that look at PDFs, with that one in the unpacked pack."""
+    pdfs = [one for one in blocks(STEPS[1]) if "range.py" in one]
+    for one in blocks(STEPS[0]):
+        assert run(one, folder).returncode == 0
+    (folder / "pack/proof.pdf").write_bytes(content)
+    return pdfs
+
+
+def test_a_seal_with_timestamps_behind_it(folder: Path) -> None:
+    court, authority = sealer("示例市滨江区人民法院"), clock()
+    (folder / "court.pem").write_bytes(court.root_pem)
+    for one in in_the_place_of_the_proof(folder, sealing.archived(court, authority)):
+        done = run(one, folder)
+        assert done.returncode == 0, f"{one}\n{done.stdout}\n{done.stderr}"
+
+
+@pytest.mark.parametrize("defect", ["page-contents-replaced", "title-changed", "annotation-added"])
+def test_what_was_changed_behind_the_seal_is_seen_by_hand(folder: Path, defect: str) -> None:
+    court, authority = sealer("示例市滨江区人民法院"), clock()
+    (folder / "court.pem").write_bytes(court.root_pem)
+    scene = Scene(court, court, authority, PACKS[-1])
+    first, second = in_the_place_of_the_proof(folder, {**DEFECTS, **DOCUMENTS}[defect].make(scene))
+    assert run(first, folder).returncode == 0  # the seal itself is whole
+    assert run(second, folder).returncode != 0
 
 
 def test_the_steps_are_those_of_the_verifier() -> None:

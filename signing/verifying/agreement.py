@@ -15,10 +15,9 @@ from typing import Any
 from lxml import etree
 
 from signing.verifying import xades
+from signing.verifying.evidence import NAMES
 from signing.verifying.report import Notes, Number, Says
 
-EVIDENCE = "urn:songda:evidence:1"
-NAMES = {"e": EVIDENCE}
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Row = Mapping[str, Any]
 """One row of the event table as the ledger has it."""

@@ -10,8 +10,14 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from asn1crypto import cms, core, x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.x509 import (
+    Certificate,
+    DuplicateExtension,
+    InvalidVersion,
+    UnsupportedGeneralNameType,
+    load_der_x509_certificate,
+)
 
-from signing.certificates import parsed
 from signing.verifying.report import Says
 
 CONSTRUCTED, INDEFINITE = 0x20, 0x80
@@ -108,10 +114,18 @@ def changed_certificates(
     """Those of the certificates that are not as their issuers signed them."""
     issuers = [*held, *anchors]
     for one in held:
-        named = [issuer for issuer in issuers if issuer.subject == one.issuer]
+        named = [issuer for issuer in issuers if _names(one, issuer)]
         altered = any(_same_but_for_bytes(one, other) for other in issuers)
         if altered or (named and not any(_issued(one, issuer) for issuer in named)):
             yield one
+
+
+def _names(one: x509.Certificate, issuer: x509.Certificate) -> bool:
+    """By name and, where both tell it, by key (RFC 5280 §4.2.1.1): an issuer keeps its name when it changes its key,
+    and what the former key signed is no forgery.
+    """
+    told = (one.authority_key_identifier, issuer.key_identifier)
+    return bool(issuer.subject == one.issuer and (None in told or told[0] == told[1]))
 
 
 def _same_but_for_bytes(one: x509.Certificate, other: x509.Certificate) -> bool:
@@ -122,10 +136,32 @@ def _same_but_for_bytes(one: x509.Certificate, other: x509.Certificate) -> bool:
 
 def _issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     try:
-        parsed(certificate.dump()).verify_directly_issued_by(parsed(issuer.dump()))
-    except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError):
+        _read(certificate).verify_directly_issued_by(_read(issuer))
+    except _NOT_ISSUED:
         return False
     return True
+
+
+def _read(certificate: x509.Certificate) -> Certificate:
+    """By a second reader, names and extensions at once: it too must find that they keep to RFC 5280."""
+    read = load_der_x509_certificate(certificate.dump())
+    _ = read.subject, read.issuer, read.extensions
+    return read
+
+
+_NOT_ISSUED = (
+    InvalidSignature,
+    UnsupportedAlgorithm,
+    ValueError,
+    TypeError,
+    DuplicateExtension,
+    InvalidVersion,
+    UnsupportedGeneralNameType,
+    Warning,
+)
+"""A signature that does not fit, or a certificate that does not keep to the rules. Of lesser faults the library warns,
+and raises only where warnings are errors.
+"""
 
 
 def _encoding(container: bytes) -> Iterator[Says]:

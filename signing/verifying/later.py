@@ -24,6 +24,9 @@ TOUCHED = frozenset({"/ModDate", "/Producer"})
 
 DUBLIN_CORE = "{http://purl.org/dc/elements/1.1/}"
 
+LARGEST_WORDS = 256 * 1024
+"""Bytes of metadata as they stand in the file; unpacked they may be a thousand times as many."""
+
 GROWING = ("/Annots", "/Fields")
 """Lists to which a document timestamp adds its field."""
 
@@ -140,6 +143,8 @@ def _words(metadata: Any) -> list[tuple[str, str]]:
     """What XMP (ISO 16684-1) tells a reader: title, creator, description …, however it is written down."""
     if metadata is None:
         return []
+    if len(metadata.read_raw_bytes()) > LARGEST_WORDS:
+        raise ValueError("metadata should not be that large")
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
     root = etree.fromstring(metadata.read_bytes(), parser)
     return sorted(words for element in root.iter(etree.Element) for words in _said(element))

@@ -15,7 +15,7 @@ from typing import Any
 from asn1crypto import crl, ocsp, x509
 from lxml import etree
 
-from signing.verifying import agreement, container, log, national, pdf, renewal, xades
+from signing.verifying import agreement, container, evidence, log, national, pdf, renewal, xades
 from signing.verifying.report import Notes, Number, Says
 from signing.verifying.stamps import judged
 from signing.verifying.trust import Trust
@@ -23,15 +23,6 @@ from signing.verifying.trust import Trust
 SEAL = "META-INF/signatures0.xml"
 MANIFEST = "META-INF/manifest.xml"
 MANIFEST_NAMES = "urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"
-OUTCOMES = {
-    "served": "已送达",
-    "presumed": "推定送达",
-    "deemed": "视为送达",
-    "not_served": "未送达",
-    "pending": "尚待结果",
-    "review": "待审查",
-    "forbidden": "不得以此方式送达",
-}
 MOST_EVENTS = 100_000
 REQUIRED = (MANIFEST, SEAL, "proof.pdf", "evidence.xml", "explanation.json", "receipts/index.json")
 REVOCATION = ("revocation/", "META-INF/revocation")
@@ -145,35 +136,13 @@ def _manifest_entries(root: etree._Element) -> list[tuple[str, ...]]:
 
 def _evidence(notes: Notes, members: Mapping[str, bytes], trust: Trust) -> None:
     content = members["evidence.xml"]
-    seal = xades.over_document(notes, content, trust)
-    if trust.anchors and (seal is None or not seal.trusted):
-        notes.failed(Number.TRUST, "证据签章不出自您指定的信任证书", "the evidence's seal is of nobody you trust")
+    evidence.check(notes, content, trust)
     with notes.guarded(Number.CONTENTS):
         notes.judged(
             Number.CONTENTS,
             pdf.attachment(members["proof.pdf"], "evidence.xml") == content,
             Says("与送达证明所附证据相同", "the same evidence as embedded in the proof"),
             Says("与送达证明所附证据不同", "not the evidence that is embedded in the proof"),
-        )
-        if seal is not None and seal.trusted:
-            for told in _told(content):
-                notes.passed(Number.CONTENTS, told.zh, told.en)  # proven is that the sealer says so
-
-
-def _told(evidence: bytes) -> Iterator[Says]:
-    """What the sealed evidence says of each document: its words, believed as far as its sealer is."""
-    root = xades.read(evidence)
-    titles = {
-        one.get("id"): one.findtext(f"{{{agreement.EVIDENCE}}}Title")
-        for one in root.iterfind(f".//{{{agreement.EVIDENCE}}}Document")
-    }
-    for one in root.iterfind(f".//{{{agreement.EVIDENCE}}}Effect"):
-        name, outcome = titles.get(one.get("document"), one.get("document")), one.get("outcome", "")
-        day = one.get("effectiveDate") or "—"
-        grounds = ", ".join(ground.text or "" for ground in one.iterfind(f"{{{agreement.EVIDENCE}}}Ground"))
-        yield Says(
-            f"签章人声明（对错不在核验之列）：《{name}》{OUTCOMES.get(outcome, outcome)}，日期 {day}，依据 {grounds}",
-            f"the sealer states (whether rightly is not checked here) of “{name}”: {outcome}, on {day}, by {grounds}",
         )
 
 

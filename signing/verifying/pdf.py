@@ -29,7 +29,7 @@ from pyhanko.sign.validation.pdf_embedded import (
 )
 from pyhanko.sign.validation.status import PdfSignatureStatus, SignatureCoverageLevel, TimestampSignatureStatus
 
-from signing.verifying import cms, later
+from signing.verifying import active, cms, later
 from signing.verifying.algorithms import weakness
 from signing.verifying.renewal import tell_too_late
 from signing.verifying.report import Notes, Number, Says
@@ -67,6 +67,8 @@ def check(notes: Notes, content: bytes, trust: Trust) -> Sequence[Seal]:
         if reader is not None:
             with notes.guarded(Number.BYTES):
                 _appended(notes, content, reader)
+                for caution in active.told(content):
+                    notes.not_checked(Number.BYTES, caution.zh, caution.en)
             return _checked(notes, content, reader, _with_store(notes, reader, trust))
     return ()
 
@@ -362,10 +364,16 @@ def _appended(notes: Notes, content: bytes, reader: PdfFileReader) -> None:
 
 
 def attachment(content: bytes, name: str) -> bytes | None:
-    """The bytes of the file embedded under that name (ISO 32000-2 §7.11.4), or None."""
-    reader = PdfFileReader(io.BytesIO(content), strict=False)
-    names = reader.root["/Names"]["/EmbeddedFiles"]
-    return next((found for at, found in _leaves(names) if at == name), None)
+    """The bytes of the file embedded under that name (ISO 32000-2 §7.11.4), or None. Raises ValueError for two of that
+    name, of which readers would show one or the other.
+    """
+    root = PdfFileReader(io.BytesIO(content), strict=False).root
+    if "/Names" not in root or "/EmbeddedFiles" not in root["/Names"]:
+        return None
+    found = [one for at, one in _leaves(root["/Names"]["/EmbeddedFiles"]) if at == name]
+    if len(found) > 1:
+        raise ValueError("two attachments of one name")
+    return found[0] if found else None
 
 
 def _leaves(node: generic.DictionaryObject, depth: int = 0) -> Iterator[tuple[str, bytes]]:

@@ -52,7 +52,9 @@ def _about(says: Says, parts: list[str]) -> Says:
 def sections(verdict: Verdict) -> Iterator[tuple[str, tuple[Told, ...]]]:
     """The steps below the file or the member that they are about; what is about members of a seal stands below it."""
     for heading, steps in groupby(verdict.steps, key=_heading):
-        alike = groupby(steps, key=lambda step: (step.number, step.result, step.says))
+        alike = groupby(
+            sorted(steps, key=lambda step: step.number), key=lambda step: (step.number, step.result, step.says)
+        )
         yield heading, tuple(_told(heading, list(group)) for _, group in alike)
 
 

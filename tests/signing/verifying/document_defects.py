@@ -124,6 +124,35 @@ def _table_that_nobody_finds(scene: Scene) -> bytes:
     return whole[:begin] + b"  " + whole[begin:]
 
 
+def _listed_twice(*, other_first: bool, generation: int = 0) -> Callable[[Scene], bytes]:
+    """Beside honest validation data, a page's content stands twice in one table: as it was, and with other words. Some
+    readers take the first entry, some the last.
+    """
+
+    def make(scene: Scene) -> bytes:
+        sealed = sealing.basic(scene.court)
+        with pikepdf.open(io.BytesIO(sealed)) as document:
+            words, root, size = document.pages[0].Contents.objgen[0], document.Root, int(document.trailer.Size)
+            number, catalogue, info = root.objgen[0], root.unparse(resolved=True), document.trailer.Info.objgen[0]
+        places, grown, certificate = {}, sealed + b"\n", scene.court.chain[0]
+        told = b"BT /F1 20 Tf 60 700 Td (The claim is dismissed.) Tj ET"
+        for name, body in {
+            size: b"<</Length %d>>\nstream\n%s\nendstream" % (len(certificate), certificate),
+            number: catalogue[:-2] + b"/DSS<</Certs[%d 0 R]>>>>" % size,
+            words: b"<</Length %d>>\nstream\n%s\nendstream" % (len(told), told),
+        }.items():
+            places[name] = len(grown)
+            grown += b"%d 0 obj\n%s\nendobj\n" % (name, body)
+        both = [(words, places.pop(words), generation), (words, sealed.rindex(b"\n%d 0 obj" % words) + 1, 0)]
+        rows = [*(both if other_first else reversed(both)), *((name, at, 0) for name, at in places.items())]
+        table = b"".join(b"%d 1\n%010d %05d n \n" % row for row in rows)
+        before = int(sealed.rsplit(b"startxref", 1)[1].split()[0])
+        trailer = b"<</Size %d/Root %d 0 R/Info %d 0 R/Prev %d>>" % (size + 1, number, info, before)
+        return grown + b"xref\n%strailer\n%s\nstartxref\n%d\n%%%%EOF\n" % (table, trailer, len(grown))
+
+    return make
+
+
 def _stamp_with_a_face(scene: Scene) -> bytes:
     """A document timestamp that covers the page with other words."""
     stamped = sealing.archived(scene.court, scene.authority, sealing.basic(scene.court))
@@ -306,6 +335,9 @@ DOCUMENTS: dict[str, Defect] = {
     "comment-appended": Defect(_later(lambda content: content + b"% and more\n"), BYTES),
     "objects-in-no-table": Defect(_later(_objects_in_no_table), BYTES),
     "table-that-nobody-finds": Defect(_table_that_nobody_finds, BYTES),
+    "object-twice-other-words-first": Defect(_listed_twice(other_first=True), BYTES),
+    "object-twice-other-words-last": Defect(_listed_twice(other_first=False), BYTES),
+    "object-of-a-later-generation": Defect(_listed_twice(other_first=False, generation=1), BYTES),
     "stamp-with-a-face": Defect(_stamp_with_a_face, BYTES),
     "stamp-made-before-the-seal": Defect(_stamp_made_before, BYTES, "timestamp 1", "does not cover"),
     # what the seal points at

@@ -9,6 +9,7 @@ import struct
 from collections.abc import Callable
 from dataclasses import replace
 
+from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 
 from signing import notes, xades
@@ -152,10 +153,9 @@ def _proof_revised(scene: Scene) -> bytes:
     evidence = packs.sealed_evidence(node, scene.court.signer, at=AT)
 
     def change(writer: IncrementalPdfFileWriter) -> None:
-        file = writer.root["/Names"]["/EmbeddedFiles"]["/Names"][1]
-        stream = file["/EF"]["/F"]
-        stream._data, stream._encoded_data = evidence, None
-        writer.update_container(stream)
+        (_, file) = writer.root["/Names"]["/EmbeddedFiles"]["/Names"]
+        file.get_object()["/EF"][generic.pdf_name("/F")] = writer.add_object(generic.StreamObject(stream_data=evidence))
+        writer.update_container(file.get_object())
 
     return _resealed(scene, **{"evidence.xml": evidence, "proof.pdf": updated(scene.pack.members["proof.pdf"], change)})
 

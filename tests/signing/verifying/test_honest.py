@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 import pytest
 
+from signing import proof
 from signing.pack import LedgerEvent, LedgerPart, PackContent, RawMessage, Stamp, sealed_pack
 from signing.pool import SealPool
 from signing.verify import CANNOT_TELL, INVALID, VALID, NoCertificate, Number, Result, Verdict, verify
-from tests.signing import hand_made, naive
+from tests.signing import documents, hand_made, naive
+from tests.signing.test_proof import PLAIN
 from tests.signing.verifying import packs, sealing
-from tests.signing.verifying.pki import AT, LATER, Clock, Sealer
+from tests.signing.verifying.pki import AT, LATER, Clock, Sealer, sealer
 
 
 def results(verdict: Verdict, number: Number) -> set[Result]:
@@ -83,8 +85,10 @@ def test_a_pack(pack: packs.Pack, court: Sealer, authority: Clock, stamped: bool
     trust = [court.root_pem, authority.root_pem]
     verdict = judged(content, trust, "pack.asice", pack.log.checkpoint())
     assert (verdict.exit, faults(verdict)) == (VALID, [])
-    for number in (Number.FORM, Number.LEDGER, Number.CHECKPOINT, Number.CONTENTS):
+    for number in (Number.FORM, Number.LEDGER, Number.CHECKPOINT):
         assert results(verdict, number) == {Result.PASSED}
+    open_ = [one.says.en for one in verdict.steps if one.number is Number.CONTENTS and one.result is not Result.PASSED]
+    assert open_ == ["whether a later, corrected proof has replaced it cannot be told offline"]
     without = judged(content, trust, "pack.asice")
     assert results(without, Number.CHECKPOINT) == {Result.PASSED, Result.NOT_CHECKED}
     assert judged(content, [], "pack.asice").exit == CANNOT_TELL
@@ -183,3 +187,48 @@ async def test_the_pool_judges_the_same(court: Sealer) -> None:
             judged(content, [court.root_pem])
     finally:
         pool.close()
+
+
+@pytest.mark.parametrize(
+    ("make", "word"),
+    [
+        (documents._script_in_names, "scripts"),
+        (documents._script_in_form_field, "scripts"),
+        (documents._script_in_xfa, "XFA"),
+    ],
+)
+def test_what_can_show_another_thing_tomorrow_is_told(make: Callable[[], bytes], word: str, court: Sealer) -> None:
+    """Whoever seals a script seals what it will show on any day."""
+    verdict = judged(sealing.foreign(court, make(), "A"), [court.root_pem])
+    assert verdict.exit == VALID
+    cautions = [one.says.en for one in verdict.steps if one.result is Result.NOT_CHECKED and word in one.says.en]
+    assert cautions
+    plain = judged(sealing.basic(court), [court.root_pem])
+    assert not any(one.number is Number.BYTES and one.result is Result.NOT_CHECKED for one in plain.steps)
+
+
+def test_a_proof_by_itself_tells_what_its_evidence_states(pack: packs.Pack, court: Sealer) -> None:
+    verdict = judged(pack.members["proof.pdf"], [court.root_pem], "proof.pdf")
+    assert verdict.exit == VALID
+    stated = [one.says.en for one in verdict.steps if "states" in one.says.en]
+    assert any("served" in one and "传票" in one for one in stated), stated
+    assert any("corrected proof" in one.says.en for one in verdict.steps)
+    assert not any("states" in one.says.en for one in judged(pack.members["proof.pdf"], [], "p").steps)
+
+
+def test_the_evidence_in_a_proof_is_judged_for_the_time_that_its_seal_proves(authority: Clock) -> None:
+    ended = sealer("示例市滨江区人民法院", not_after=AT + timedelta(days=3))
+    evidence_xml = packs.honest(ended, authority).members["evidence.xml"]
+    plain = proof.render_proof(PLAIN, evidence_xml)
+    trust = [ended.root_pem, authority.root_pem]
+    stamped = judged(sealing.stamped(ended, authority, plain), trust)
+    assert (stamped.exit, faults(stamped)) == (VALID, [])
+    assert judged(sealing.basic(ended, plain), trust).exit == INVALID
+
+
+def test_evidence_of_a_stranger_in_a_courts_pdf(court: Sealer, stranger: Sealer, authority: Clock) -> None:
+    """The court sealed the pages; what is attached speaks in another's name."""
+    foreign = packs.honest(stranger, authority).members["evidence.xml"]
+    verdict = judged(packs.proof_with(foreign, court), [court.root_pem])
+    assert verdict.exit == INVALID
+    assert any("evidence's seal" in one for one in faults(verdict))
