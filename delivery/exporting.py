@@ -19,6 +19,7 @@ from delivery.worker.revoking import RevocationData
 from delivery.worker.stamping import Stamping
 from signing.errors import SigningError
 from signing.pool import SealPool
+from signing.secrecy import keep_memory_private
 
 DONE, NONE, TO_MEND = 0, 1, 2
 
@@ -27,6 +28,7 @@ def export(config: Path, delivery: str, output: Path) -> int:
     """Write the pack. The exit status: 0, 1 when there is no such delivery, or no pack of it yet or for now, 2 when
     something has to be mended.
     """
+    keep_memory_private()
     try:
         settings = checked(config)
         content = asyncio.run(_pack(settings, delivery))

@@ -29,7 +29,6 @@ from signing.certificates import PARTS, key_facts, pem_chain
 from signing.certification import chain_faults, chain_in, completed, key_of, make_request, requested_key
 from signing.errors import SigningError
 from signing.keys import KeyKind, make_key_file
-from signing.national.sm2 import facts_of
 from signing.policy import weakens_on
 from signing.secrecy import keep_memory_private
 from signing.signer import Algorithm
@@ -169,7 +168,7 @@ def take_issued(config: Path, court: str, certificate: Path, *, reason: str, sin
             raise Told("\n".join(faults))
         made = completed(waiting.read_bytes(), keyring.password(at.settings), chain)
         source = _kept(at.settings, tenant, made.content, chain)
-        await _enter(at, tenant, {**source, "certificate": keys.ISSUED}, chain, reason, since)
+        await _enter(at, tenant, source, chain, reason, since)
         waiting.unlink()
 
     return _run(config, act)
@@ -315,7 +314,7 @@ async def _enter(
 
 
 def _second_faults(certificate: bytes, begins: datetime) -> Iterator[str]:
-    facts = facts_of(certificate)
+    facts = keyring.facts_of(certificate, second=True)
     if begins > facts.not_after:
         yield f"certificate 1 ends on {facts.not_after:%Y-%m-%d}, before the key would seal"
     if not (ruling := facts.ruling(begins.date())).ok:

@@ -16,8 +16,10 @@ from delivery.clock import COURT_ZONE
 from delivery.core.rulebook import Rulebook
 from delivery.rulebooks import installed_rulebook
 from delivery.settings import CourtSettings, Settings
+from signing.certificates import KeyFacts, key_facts
 from signing.keys import KeyKind, OpenedKeys, make_key_file, open_key_file
 from signing.national import keys as national
+from signing.national.sm2 import facts_of as national_facts
 
 NOT_BEFORE = datetime(2025, 1, 1, tzinfo=COURT_ZONE)
 NOT_AFTER = datetime(2045, 1, 1, tzinfo=COURT_ZONE)
@@ -116,6 +118,11 @@ def national_key(settings: Settings, court: CourtSettings) -> Path:
     return path
 
 
+def facts_of(certificate: bytes, *, second: bool) -> KeyFacts:
+    """What the certificate (DER) of a key of the first or the second seal says of it. Raises KeyFileUnreadable."""
+    return national_facts(certificate) if second else key_facts(certificate)
+
+
 def make_national(settings: Settings, court: CourtSettings, not_before: datetime, not_after: datetime) -> str:
     """The name of a new file with a further SM2 key."""
     serial = secrets.randbits(126) + 1
@@ -133,13 +140,20 @@ def _national_file(settings: Settings, court: CourtSettings, serial: int, begin:
 def publish_national(settings: Settings, court: CourtSettings, certificates: bytes) -> None:
     """`seal-sm2.pem`: what `--trust` names for the second seal."""
     name = "seal-sm2.pem" if len(settings.courts) == 1 else f"seal-sm2-{court.code}.pem"
-    (settings.data / name).write_bytes(certificates)
+    _hand_out(settings.data / name, certificates)
 
 
-def publish_certificate(settings: Settings, court: CourtSettings, certificate: bytes) -> None:
+def publish_certificate(settings: Settings, court: CourtSettings, certificates: bytes) -> None:
     """`seal.pem`: what `--trust` names; one court's alone where there is one court."""
     name = "seal.pem" if len(settings.courts) == 1 else f"seal-{court.code}.pem"
-    (settings.data / name).write_bytes(certificate)
+    _hand_out(settings.data / name, certificates)
+
+
+def _hand_out(path: Path, certificates: bytes) -> None:
+    if certificates:
+        path.write_bytes(certificates)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def rules_of(settings: Settings) -> Rulebook:

@@ -25,11 +25,10 @@ from delivery.core.seal_keys import ENABLED, ITSELF, MADE, KeyAct, SealKey, over
 from delivery.journal.journal import Journal
 from delivery.key_file import FileKey, NationalFileKey
 from delivery.settings import CourtSettings, Settings
-from signing.certificates import chain_pem, key_facts, pem_chain
+from signing.certificates import chain_pem, pem_chain
 from signing.errors import KeyRefused
 from signing.file_signer import Recipe
-from signing.keys import open_key_file
-from signing.national.sm2 import facts_of
+from signing.keys import is_made_here, open_key_file
 from signing.pool import SealKeys, SealPool, SecondKey
 
 LOOK_EVERY = 15.0
@@ -41,9 +40,6 @@ SERVICE = "service"
 Source = Mapping[str, str]
 NATIONAL_FILE = "sm2-file"
 """Of a source's `kind`: a file with the key of a second seal."""
-
-ISSUED = "issued"
-"""Of a source's `certificate`: an authority made it, not we."""
 
 log = structlog.get_logger()
 
@@ -152,7 +148,7 @@ def second_source(file: str) -> Source:
 
 def described(court: str, source: Source, chain: tuple[bytes, ...]) -> SealKey:
     """The inventory's row for that key. Raises KeyFileUnreadable."""
-    facts = facts_of(chain[0]) if source["kind"] == NATIONAL_FILE else key_facts(chain[0])
+    facts = keyring.facts_of(chain[0], second=source["kind"] == NATIONAL_FILE)
     return SealKey(
         id=facts.fingerprint[:16],
         court=court,
@@ -174,20 +170,40 @@ def ring_of(settings: Settings, keys: Sequence[SealKey], now: datetime) -> Ring:
     """Also hands out the certificates to be trusted: `seal.pem`, `seal-sm2.pem`. Raises SecretMissing, SigningError."""
     courts = {court.code: tuple(_seals(settings, court, keys, now)) for court in settings.courts}
     for court in settings.courts:
-        if usable := overlapping(keys, court.code):
-            keyring.publish_certificate(settings, court, b"".join(map(_trusted, usable)))
-        if usable := overlapping(keys, court.code, second=True):
-            keyring.publish_national(settings, court, "".join(key.certificate for key in usable).encode())
+        _publish(settings, court, keys)
     return Ring(courts, tuple(dict.fromkeys(_link_keys(settings, keys, now))))
+
+
+def _publish(settings: Settings, court: CourtSettings, keys: Sequence[SealKey]) -> None:
+    """Where the last key was revoked nothing is left to be trusted; one that waits for its clerks changes nothing."""
+    for second, publish in ((False, keyring.publish_certificate), (True, keyring.publish_national)):
+        usable = overlapping(keys, court.code, second=second)
+        if usable or any(key.revoked and (key.court, key.second) == (court.code, second) for key in keys):
+            publish(settings, court, b"".join(map(_trusted, usable)))
+
+
+def revoked_since(keys: Iterable[SealKey]) -> Mapping[str, datetime]:
+    """From when the seals of revoked keys are not to be believed, by the fingerprint of each certificate."""
+    return {key.fingerprint: act.since or act.at for key in keys if (act := key.revoked)}
+
+
+def own_trust(settings: Settings, keys: Iterable[SealKey]) -> tuple[list[bytes], list[bytes]]:
+    """What the page of verification believes, as PEM files: the seals of this installation with the certificates of
+    revoked keys, so that a file sealed with one can be told from a stranger's; and for time alone its authorities.
+    """
+    seals = [file.read_bytes() for file in sorted(settings.data.glob("seal*.pem"))]
+    revoked = [chain_pem(pem_chain(key.certificate.encode())[:1]) for key in keys if key.revoked]
+    named = [settings.path.parent / row.trust for row in settings.timestamps if row.trust]
+    times = [*sorted(settings.data.glob("timestamps.pem")), *named]
+    return [*seals, *revoked], [file.read_bytes() for file in times]
 
 
 def _trusted(key: SealKey) -> bytes:
     """What whoever trusts that key trusts. The issuer of a certificate made here issued nothing else. An authority
     issued many: trust in it would be trust in all its customers, so its own certificates are left out.
     """
-    source, content = json.loads(key.source), key.certificate.encode()
-    made_here = source["kind"] == "file" and source.get("certificate") != ISSUED
-    return content if made_here else chain_pem(pem_chain(content)[:1])
+    chain = pem_chain(key.certificate.encode())
+    return chain_pem(chain if is_made_here(chain) else chain[:1])
 
 
 def _seals(settings: Settings, court: CourtSettings, keys: Sequence[SealKey], now: datetime) -> Iterable[SealKeys]:

@@ -27,13 +27,6 @@ async def timestamping(
     return asked
 
 
-def _kept(file: Path, trust: bytes) -> None:
-    """Beside those of earlier starts: a rehearsal's authority has another key each time, and its stamps remain."""
-    known = file.read_bytes() if file.exists() else b""
-    if trust not in known:
-        file.write_bytes(known + trust)
-
-
 async def alone(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Timestamping | None:
     """For a command beside the service. A rehearsal's authority lives in the service alone: what waits for a token is
     left to its queue.
@@ -41,6 +34,13 @@ async def alone(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Time
     if COUNTERPART in settings.counterparts:
         return Timestamping([], clock=clock)
     return await timestamping(settings, clock, None, stack)
+
+
+def _kept(file: Path, trust: bytes) -> None:
+    """Beside those of earlier starts: a rehearsal's authority has another key each time, and its stamps remain."""
+    known = file.read_bytes() if file.exists() else b""
+    if trust not in known:
+        file.write_bytes(known + trust)
 
 
 def fetcher_of(settings: Settings, clock: Clock, stack: AsyncExitStack) -> RevocationFetcher | None:

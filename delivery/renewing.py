@@ -22,6 +22,7 @@ from delivery.worker.revoking import RevocationData
 from delivery.worker.stamping import Stamping
 from signing.errors import SigningError
 from signing.pool import SealPool
+from signing.secrecy import keep_memory_private
 
 DONE, LEFT, TO_MEND = 0, 1, 2
 
@@ -30,6 +31,7 @@ def renew(config: Path, *, dry_run: bool) -> int:
     """Renew what is due, or only name it. The exit status: 0, 1 when something was left, 2 when something has to be
     mended.
     """
+    keep_memory_private()
     try:
         settings = checked(config)
         if wiring.embedded(settings) and not (settings.data / "journal.sqlite").exists():
@@ -64,24 +66,16 @@ async def _opened(settings: Settings) -> AsyncIterator[Renewing]:
         timestamping = await lasting.alone(settings, clock, stack)
         fetcher = lasting.fetcher_of(settings, clock, stack)
         revocations = RevocationData(journal, clock, fetcher, seals.chains, authorities.anchors(settings))
-        documents = documents_of(settings)
         packing = Packing(
             journal=journal,
-            documents=documents,
+            documents=documents_of(settings),
             seals=seals,
             clock=clock,
             log_key=str(ledger_keys.log_key(settings).key),
             revocations=revocations,
-        )
-        yield Renewing(
-            journal=journal,
-            documents=documents,
-            clock=clock,
-            packing=packing,
-            seals=seals,
             stamping=Stamping(journal, clock, timestamping) if timestamping else None,
-            revocations=revocations,
         )
+        yield Renewing(packing)
 
 
 def _progress() -> Callable[[Tally], None]:

@@ -12,6 +12,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -87,6 +88,7 @@ class Settings:
     host: str
     port: int
     base_url: str
+    proxies: tuple[IPv4Network | IPv6Network, ...]
     nats: str | None
     nats_port: int
     webhook: str | None
@@ -155,6 +157,7 @@ class _Reading:
             host=host,
             port=port,
             base_url=self._base_url(host, port),
+            proxies=self._proxies(),
             nats=self._value("queue", "nats", str, "embedded") or None,
             nats_port=self._port("queue", "port", NATS_PORT, 4222),
             webhook=self._value("case_system", "webhook", str, "") or None,
@@ -227,6 +230,15 @@ class _Reading:
         if parts.scheme == "http" and parts.hostname not in ("127.0.0.1", "localhost", "::1"):
             self._faults.append("/web/base_url: must be https, except on loopback: people identify themselves there")
         return url
+
+    def _proxies(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        found = []
+        for index, text in enumerate(self._value("web", "proxies", list, [])):
+            try:
+                found.append(ip_network(str(text)))
+            except ValueError:
+                self._faults.append(f"/web/proxies/{index}: an address or a network, such as 10.0.0.7 or 10.0.0.0/24")
+        return tuple(found)
 
     def _courts(self) -> tuple[CourtSettings, ...]:
         rows = self._tables.get("court", [])

@@ -28,7 +28,7 @@ from delivery.document_keys import documents_of
 from delivery.intake import Intake, IntakeLimits
 from delivery.journal.documents import Documents
 from delivery.journal.journal import Journal
-from delivery.keys import Watch
+from delivery.keys import Watch, own_trust, revoked_since
 from delivery.open_requests import OpenRequests
 from delivery.rehearsal import Conductor, Counterparts
 from delivery.rulebooks import file_digests
@@ -160,15 +160,7 @@ async def build(
             revocations=revocations,
             stamping=stamping,
         )
-        renewing = Renewing(
-            journal=journal,
-            documents=documents,
-            clock=clock,
-            packing=packing,
-            seals=seals,
-            stamping=stamping,
-            revocations=revocations,
-        )
+        renewing = Renewing(packing)
         app = _app(settings, bench, intake, keys.link_keys, callbacks, packing)
         app.middlewares.append(requests.middleware)
         if settings.self_made:
@@ -375,8 +367,10 @@ def _app(
     )
 
     async def verified(files: verify_page.Files) -> Verdict:
-        seals, times = _own_trust(settings)
-        return await bench.seals.verify(files, trust=seals, trust_time=times, at=bench.clock.now())
+        known = await bench.journal.keys()
+        seals, times = own_trust(settings, known)
+        since = revoked_since(known)
+        return await bench.seals.verify(files, trust=seals, trust_time=times, at=bench.clock.now(), withdrawn=since)
 
     return make_app(
         Site(
@@ -390,17 +384,14 @@ def _app(
             callbacks=callbacks,
             pack=packing.pack,
             timestamps=bench.stamping is not None,
-            pages=[*recipient.routes(pages), *verify_page.routes(pages, verified), *console.routes(desk)],
+            pages=[
+                *recipient.routes(pages),
+                *verify_page.routes(pages, verified, settings.proxies),
+                *console.routes(desk),
+            ],
             cosigned=ledger_keys.cosigned_by(settings),
         )
     )
-
-
-def _own_trust(settings: Settings) -> tuple[list[bytes], list[bytes]]:
-    """What the page of verification believes: the seals of this installation, and for time alone its authorities."""
-    named = [settings.path.parent / row.trust for row in settings.timestamps if row.trust]
-    times = [*sorted(settings.data.glob("timestamps.pem")), *named]
-    return [file.read_bytes() for file in sorted(settings.data.glob("seal*.pem"))], [one.read_bytes() for one in times]
 
 
 def _conductor(

@@ -9,7 +9,7 @@ second seal that chains to the same anchor. `certificate_pem` (seal, then issuer
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -113,6 +113,19 @@ def open_key_file(content: bytes, password: bytes) -> OpenedKeys:
         raise KeyFileUnreadable("the first certificate of the key file should belong to its private key")
     chain = b"".join(one.public_bytes(serialization.Encoding.PEM) for one in certificates)
     return OpenedKeys(private_key_pem=private_pem(key, None), certificate_pem=chain, link_key=_link_key(key))
+
+
+def is_made_here(chain: Sequence[bytes]) -> bool:
+    """Whether a chain (DER) has the form of those that `make_key_file` makes: an issuer that bears the court's own name
+    and issued for nobody else. Raises ValueError.
+    """
+    if len(chain) != 2:
+        return False
+    own, issuer = map(x509.load_der_x509_certificate, chain)
+    fields = (NameOID.ORGANIZATIONAL_UNIT_NAME, NameOID.ORGANIZATION_NAME)
+    court, name = ("".join(str(one.value) for one in own.subject.get_attributes_for_oid(field)) for field in fields)
+    expected = subject_name(court, name, f"{name} CA") if court and name else None
+    return expected == issuer.subject == issuer.issuer == own.issuer
 
 
 def private_key_of(content: bytes, password: bytes) -> SealingKey:

@@ -21,6 +21,7 @@ LARGEST_STREAM = 16 * 1024
 LARGEST_CONTENT = 64 * 1024
 MOST_STREAMS = 16
 MOST_RESOURCES = 32
+MOST_ANNOTATIONS = 64
 
 REACH = 4.0
 """Ems that a glyph is granted on each side of its base line; the largest braces of mathematics hang down three."""
@@ -184,11 +185,10 @@ def lowest_mark(page: Any) -> float | None:
     Infinity for an empty page. None: this page has to be drawn to know.
     """
     try:
-        if len(page.get("/Annots", ())):
-            return None
+        annotations = _annotations(page.get("/Annots", ()))
         resources = inherited(page, "/Resources")
         _check_fonts(resources.get("/Font", {}))
-        return _read(_content(page.get("/Contents", [])), resources)
+        return min(annotations, _read(_content(page.get("/Contents", [])), resources))
     except (_Unclear, pikepdf.PdfError, ValueError, LookupError, TypeError, AttributeError, OverflowError):
         return None
 
@@ -200,6 +200,25 @@ def inherited(page: Any, key: str) -> Any:
             return None if page is None else page[key]
         page = page.get("/Parent")
     raise LookupError("the tree of pages is deep")
+
+
+def _annotations(annotations: Any) -> float:
+    """How far down links and fields reach: what is drawn of them is fitted into their rectangle (§12.5.5), but for a
+    border. Other kinds may be drawn elsewhere, as an icon or a window.
+    """
+    if len(annotations) > MOST_ANNOTATIONS:
+        raise _Unclear
+    return min(map(_annotation, annotations), default=math.inf)
+
+
+def _annotation(one: Any) -> float:
+    if one["/Subtype"] not in ("/Link", "/Widget"):
+        raise _Unclear
+    left, bottom, right, top = map(float, one["/Rect"])
+    if left == right and bottom == top:  # a signature that is not shown (§12.7.4.5)
+        return math.inf
+    border = one["/BS"].get("/W", 1) if "/BS" in one else one["/Border"][2] if "/Border" in one else 1
+    return min(bottom, top) - max(float(border), HAIR) * MITRE
 
 
 def _check_fonts(fonts: Any) -> None:

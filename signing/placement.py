@@ -102,7 +102,7 @@ def _plain_box(page: Any) -> tuple[float, ...] | None:
     """
     try:
         media, crop = inherited(page, "/MediaBox"), inherited(page, "/CropBox")
-        if "/UserUnit" in page or inherited(page, "/Rotate"):
+        if page.get("/UserUnit", 1) != 1 or inherited(page, "/Rotate"):
             return None
         box = tuple(float(side) for side in media)
         left, bottom, right, top = box

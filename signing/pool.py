@@ -211,9 +211,10 @@ class SealPool:
         trust: Sequence[bytes],
         trust_time: Sequence[bytes] = (),
         at: datetime,
+        withdrawn: Mapping[str, datetime] | None = None,
     ) -> Verdict:
         """`signing.verify.verify` within the pool's limits of time and memory."""
-        return await self._run(verify, files, trust=trust, trust_time=trust_time, at=at)
+        return await self._run(verify, files, trust=trust, trust_time=trust_time, at=at, withdrawn=withdrawn)
 
     def close(self) -> None:
         """Stop taking work and let the processes end; work that has begun is finished first."""

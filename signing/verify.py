@@ -8,7 +8,7 @@ that write these files.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -54,15 +54,18 @@ def verify(
     trust_time: Sequence[bytes] = (),
     checkpoint: bytes | None = None,
     at: datetime,
+    withdrawn: Mapping[str, datetime] | None = None,
 ) -> Verdict:
     """Every step for every file (name for the report, content).
 
     `trust`: PEM or DER files of certificates that the caller believes; `trust_time`: such as he believes for timestamps
-    alone; `checkpoint`: a checkpoint of the log that he got elsewhere; `at`: the instant to judge for, aware. Raises
-    NoCertificate for a trust file without any, NoCheckpoint, and RuntimeError in a running event loop.
+    alone; `checkpoint`: a checkpoint of the log that he got elsewhere; `at`: the instant to judge for, aware;
+    `withdrawn`: from when he knows that seals of a certificate, named by its SHA-256 (hex), are not to be believed.
+
+    Raises NoCertificate for a trust file without any, NoCheckpoint, and RuntimeError in a running event loop.
     """
     _apart_from_loops()
-    believed = trusting(trust, at, trust_time)
+    believed = trusting(trust, at, trust_time, withdrawn)
     held = None if checkpoint is None else read_trusted(checkpoint)
     taken = [_one(name, content, believed, held) for name, content in files]
     trusted = bool(taken) and all(somebody_trusted(steps) for steps in taken)

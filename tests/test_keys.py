@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import sqlite3
 import stat
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
@@ -137,6 +138,22 @@ async def test_rotation_while_it_runs(tmp_path: Path) -> None:
         assert (own.data / "seal.pem").read_text().count("BEGIN CERTIFICATE") == 2
 
 
+async def test_when_the_only_key_is_revoked_nothing_is_sealed_and_nobody_is_told_to_trust_it(tmp_path: Path) -> None:
+    own = settings(tmp_path)
+    async with watching(own) as (watch, journal, pool):
+        (key,) = await journal.keys(COURT)
+        assert (own.data / "seal.pem").exists()
+        await journal.act_on_key(COURT, key.id, act(REVOKED, "judge", since=NOW - timedelta(days=2)))
+        await watch.look_again(pool)
+        with pytest.raises(NoSealEnabled):
+            await serial(pool, NOW)
+        assert not (own.data / "seal.pem").exists()
+        known = await journal.keys(COURT)
+        assert keys.revoked_since(known) == {key.fingerprint: NOW - timedelta(days=2)}
+        seals, _ = keys.own_trust(own, known)
+        assert [pem_chain(one) for one in seals] == [pem_chain(key.certificate.encode())[:1]]
+
+
 async def test_nothing_of_a_key_is_in_the_journal_or_shown(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     own = settings(tmp_path)
     async with watching(own) as (watch, journal, pool):
@@ -148,8 +165,11 @@ async def test_nothing_of_a_key_is_in_the_journal_or_shown(tmp_path: Path, caplo
     secret = numbers.private_value.to_bytes(32, "big")
     lines = opened.private_key_pem.splitlines()
     traces = [password, secret, secret.hex().encode(), opened.link_key, opened.link_key.hex().encode(), *lines[1:-1]]
+    names = ("journal.sqlite", "backup.sqlite")
+    with closing(sqlite3.connect(own.data / names[0])) as live, closing(sqlite3.connect(own.data / names[1])) as backup:
+        live.backup(backup)  # as docs/operating.md has it done
     places = [path for path in own.data.rglob("*") if path.is_file() and path.parent.name != "keys"]
-    assert {"journal.sqlite", "seal.pem"} <= {path.name for path in places}
+    assert {"journal.sqlite", "backup.sqlite", "seal.pem"} <= {path.name for path in places}
     for trace in traces:
         assert not any(trace in path.read_bytes() for path in places)
         assert trace not in shown

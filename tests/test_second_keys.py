@@ -16,6 +16,7 @@ from delivery.settings import Settings, SettingsWrong, load
 from signing.certificates import pem_chain
 from signing.errors import KeyFileUnreadable, KeyRefused, NoSealEnabled
 from signing.national import ses, sm2
+from signing.national.keys import open_key_file
 from signing.pack import PackContent
 from signing.pool import SealPool
 from tests.signing.test_evidence import evidence
@@ -55,7 +56,7 @@ async def test_the_second_key_is_kept_and_a_named_file_replaces_it(tmp_path: Pat
         assert (await packed(pool))["certificates/sm2.der"] == first
     async with watching(national(tmp_path, '{ kind = "file", file = "next-sm2.pem" }')) as (_, journal, pool):
         assert (await packed(pool))["certificates/sm2.der"] != first
-        assert [key.second for key in await journal.keys(COURT)] == [False, True, True]
+        assert sorted(key.second for key in await journal.keys(COURT)) == [False, True, True]
     assert len(pem_chain((tmp_path / "data" / "seal-sm2.pem").read_bytes())) == 2, (
         "what the first one sealed stays good"
     )
@@ -68,6 +69,22 @@ async def test_it_is_in_the_inventory_with_algorithm_and_dates(tmp_path: Path) -
     assert (second.not_before, second.not_after) == (keyring.NOT_BEFORE, keyring.NOT_AFTER)
     assert [(one.act, one.by) for one in second.acts] == [(MADE, "service"), (ENABLED, ITSELF)]
     assert (first.algorithm, second.id) == ("ecdsa-p256-sha256", second.fingerprint[:16])
+
+
+async def test_nothing_of_it_is_in_the_journal_or_shown(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    own = national(tmp_path)
+    async with watching(own) as (watch, journal, pool):
+        await packed(pool)
+        shown = repr([watch, await journal.keys(), pool._courts, await watch._look(), own])
+    file = (own.data / "keys" / "632801-sm2.pem").read_bytes()
+    number = open_key_file(file, keyring.password(own)).private_key
+    secret = number.to_bytes(32, "big")
+    traces = [secret, secret.hex().encode(), str(number).encode(), *file.split(b"-----END")[0].splitlines()[1:]]
+    places = [path for path in own.data.rglob("*") if path.is_file() and path.parent.name != "keys"]
+    assert {"journal.sqlite", "seal-sm2.pem"} <= {path.name for path in places}
+    for trace in traces:
+        assert not any(trace in path.read_bytes() for path in places)
+        assert trace.decode("latin-1") not in shown + caplog.text
 
 
 async def test_elsewhere_it_waits_for_two_and_no_pack_goes_without_it(tmp_path: Path) -> None:

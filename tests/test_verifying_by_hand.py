@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import re
 import subprocess
@@ -42,7 +43,7 @@ def court_and_pack() -> tuple[bytes, bytes, packs.Pack, bytes]:
     pack = replace(honest, members=national.sealed_twice(honest, national.ours()))
     LOGS.append(pack.log)
     PACKS.append(pack)
-    return court.chain_pem, authority.root_pem, pack, pack.sealed(court)
+    return court.chain_pem, authority.root_pem, pack, pack.sealed(court, authority)
 
 
 @pytest.fixture
@@ -80,9 +81,9 @@ def test_every_command_of_the_page(folder: Path) -> None:
 
 def narrowed(block: str) -> str:
     """As the page says for a court's own certificate."""
-    assert "`--pubkey-cert-pem ../court.pem` in place of `--trusted-pem ../court.pem`" in PAGE
+    assert "`--pubkey-cert-pem ../court.pem` in place of `--trusted-pem ../root.pem`" in PAGE
     assert "`-partial_chain -CAfile court.pem` in the command `openssl cms -verify`" in PAGE
-    block = block.replace("--trusted-pem ../court.pem", "--pubkey-cert-pem ../court.pem")
+    block = block.replace("--trusted-pem ../root.pem", "--pubkey-cert-pem ../court.pem")
     return re.sub("(openssl cms -verify .*)-CAfile court.pem", r"\1-partial_chain -CAfile court.pem", block)
 
 
@@ -92,7 +93,7 @@ def test_with_the_court_s_own_certificate_as_the_page_says(folder: Path) -> None
     stranger = sealer("示例市滨江区人民法院")
     other = replace(own, key=stranger.key, certificate=own.issued_to(stranger.key))
     (folder / "court.pem").write_bytes(own.certificate_pem)
-    sealed = [block for block in blocks(STEPS[1]) if "court.pem" in block]
+    sealed = [block for block in blocks(STEPS[1]) if "court.pem" in block or "root.pem" in block]
     assert len(sealed) == 3
     for who, status in ((own, 0), (other, 1)):
         (folder / "pack.asice").write_bytes(packs.honest(who, clock()).sealed(who))
@@ -139,6 +140,16 @@ def test_the_commands_see_a_change(folder: Path, member: str, steps: set[str]) -
     (folder / "pack.asice").write_bytes(spoilt)
     failed = {step.split()[0] for step in STEPS for block in blocks(step) if run(block, folder).returncode}
     assert failed >= steps
+
+
+def test_the_commands_see_another_token_in_the_seal(folder: Path) -> None:
+    """By the same authority, over something else."""
+    members = packs.unzipped((folder / "pack.asice").read_bytes())
+    other = base64.b64encode(members["timestamps/1.tsr"])
+    seal = re.sub(rb"(?<=<xades:EncapsulatedTimeStamp>)[^<]*", other, members[packs.SEAL])
+    (folder / "pack.asice").write_bytes(packs.zipped({**members, packs.SEAL: seal}.items()))
+    failed = {step.split()[0] for step in STEPS for block in blocks(step) if run(block, folder).returncode}
+    assert failed == {"6"}
 
 
 def in_the_place_of_the_proof(folder: Path, content: bytes) -> list[str]:

@@ -19,6 +19,7 @@ from datetime import datetime, timedelta
 from aiohttp import BodyPartReader, web
 
 from delivery.web.bodies import NO_MULTIPART
+from delivery.web.senders import Network, sender_of
 from delivery.web.visit import RecipientPages, show, text_for
 from signing.errors import SignerLost
 from signing.verify import CANNOT_TELL, INVALID, VALID, Result, Says, Told, Verdict, sections, summary
@@ -35,6 +36,16 @@ MOST_SENDERS = 10_000
 CHUNK = 64 * 1024
 LOOKS = {Result.FAILED: "warn", Result.PASSED: "good", Result.NOT_CHECKED: ""}
 CONCLUSIONS = {VALID: "valid", INVALID: "invalid", CANNOT_TELL: "cannot_tell"}
+WHOSE_TRUST = (
+    ("您没有给出另行取得的检查点", "本页没有另行取得的检查点"),
+    ("您指定的信任证书", "本法院系统信任的证书"),
+    ("为您所信任", "为本法院系统所信任"),
+    ("you gave no checkpoint of your own", "this page has no checkpoint from elsewhere"),
+    ("nobody you trust", "nobody that this court's installation trusts"),
+    ("that you trust", "that this court's installation trusts"),
+)
+"""The steps speak to whoever named the certificates to trust; here that was this installation, not the reader."""
+
 _NAME = re.compile(r"[^\w.()（）-]+")
 
 Files = Sequence[tuple[str, bytes]]
@@ -65,15 +76,17 @@ class Limits:
         return True
 
 
-def routes(deps: RecipientPages, verify: Verify) -> list[web.RouteDef]:
-    """`verify` judges in a process of its own; it raises SignerLost for a file that ends that process."""
+def routes(deps: RecipientPages, verify: Verify, proxies: Sequence[Network] = ()) -> list[web.RouteDef]:
+    """`verify` judges in a process of its own; it raises SignerLost for a file that ends that process. `proxies`: those
+    that are believed when they say who asks.
+    """
     limits, one_at_a_time = Limits(), asyncio.Semaphore(1)
 
     async def asked(request: web.Request) -> web.Response:
         return show(deps, request, "verify", parts=None)
 
     async def sent(request: web.Request) -> web.Response:
-        if not limits.takes(request.remote or "", deps.clock.now()):
+        if not limits.takes(sender_of(request, proxies), deps.clock.now()):
             return show(deps, request, "verify", status=429, parts=None, refused="too_often")
         limits.waiting += 1
         try:
@@ -103,7 +116,14 @@ def _shown(deps: RecipientPages, request: web.Request, verdict: Verdict) -> web.
 
 
 def _said(says: Iterable[Says], chinese: bool) -> list[str]:
-    return [one.zh if chinese else one.en for one in says]
+    return [of_this_page(one.zh if chinese else one.en) for one in says]
+
+
+def of_this_page(says: str) -> str:
+    """What a step says, with this installation as the one who trusts."""
+    for reader, installation in WHOSE_TRUST:
+        says = says.replace(reader, installation)
+    return says
 
 
 def _line(told: Told, chinese: bool) -> dict[str, str]:

@@ -140,8 +140,8 @@ class Packing:
         return tuple(_message(row, became.get(row.id)) for row in rows)
 
     async def _ledger(self, delivery: Delivery) -> LedgerPart | None:
-        """What a checkpoint covers: one that carries a timestamp where there is one, else the newest. An event whose
-        salt was erased can no longer be shown to be its leaf.
+        """What a checkpoint covers: one that carries a timestamp where there is one, else the newest; None where it
+        covers nothing. An event whose salt was erased can no longer be shown to be its leaf.
         """
         leaves = await self.journal.leaves_of(delivery.id)
         last = max((index for index, _, _ in leaves), default=0)
@@ -154,7 +154,7 @@ class Packing:
             for index, salt, row in leaves
             if index < size and salt is not None
         ]
-        return LedgerPart(checkpoint, self.log_key, tuple(found))
+        return LedgerPart(checkpoint, self.log_key, tuple(found)) if found else None
 
     async def _with_validation_data(self, content: PackContent) -> _Gathered:
         """With what shows that the certificates of its seals and tokens are alive, or were when that was asked."""

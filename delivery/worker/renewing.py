@@ -16,18 +16,13 @@ from datetime import date, timedelta
 import structlog
 
 from delivery.core.model import Delivery
-from delivery.core.ports import Clock
 from delivery.journal.archives import Archive
-from delivery.journal.documents import Documents
 from delivery.journal.errors import DocumentBroken, HistoryBroken
-from delivery.journal.journal import Journal
 from delivery.worker.packing import Packing
-from delivery.worker.revoking import RevocationData, ValidationData
-from delivery.worker.stamping import Stamping
+from delivery.worker.revoking import ValidationData
 from signing import renewal
 from signing.chains import chains_of
 from signing.errors import SigningError
-from signing.pool import SealPool
 from signing.renewal import NothingGained
 from signing.timestamp import Token
 
@@ -62,17 +57,11 @@ class Tally:
     """By delivery: what is weak in its pack, or what went wrong."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Renewing:
-    """`stamping`: None where no authority is set; then packs are marked alone."""
+    """Renews what `packing` packs, with its keys and authorities; without authorities packs are marked alone."""
 
-    journal: Journal
-    documents: Documents
-    clock: Clock
     packing: Packing
-    seals: SealPool = field(repr=False)
-    stamping: Stamping | None
-    revocations: RevocationData
 
     async def run(self) -> None:
         """Until cancelled: slowly, beside everything else."""
@@ -91,9 +80,9 @@ class Renewing:
         """Look at every pack without a mark, or that holds no longer than `renewal.AHEAD` from now, and renew what has
         to be; what another worker has in hand is left to it. `told` hears of each. Raises NoAuthority.
         """
-        horizon = (self.clock.now() + renewal.AHEAD).date()
-        tally, after = Tally(total=await self.journal.count_to_look_at(horizon)), ""
-        while found := await self.journal.to_look_at(horizon, after=after, limit=BATCH):
+        horizon = (self.packing.clock.now() + renewal.AHEAD).date()
+        tally, after = Tally(total=await self.packing.journal.count_to_look_at(horizon)), ""
+        while found := await self.packing.journal.to_look_at(horizon, after=after, limit=BATCH):
             after = found[-1]
             async with self._claimed(found, dry_run=dry_run) as ours:
                 for delivery in ours:
@@ -109,16 +98,16 @@ class Renewing:
         if dry_run:
             yield found
             return
-        claimed = await self.journal.claim_renewals(found, LEASE)
+        claimed = await self.packing.journal.claim_renewals(found, LEASE)
         try:
             yield claimed.deliveries
         finally:
-            await self.journal.release_renewals(claimed)
+            await self.packing.journal.release_renewals(claimed)
 
     async def _look_at(self, delivery: str, horizon: date, tally: Tally, *, dry_run: bool) -> None:
         """What is wrong with one pack is no reason to leave the others alone."""
         try:
-            await self._renew(await self.journal.delivery(delivery), horizon, tally, dry_run=dry_run)
+            await self._renew(await self.packing.journal.delivery(delivery), horizon, tally, dry_run=dry_run)
         except NothingGained as wrong:
             raise NoAuthority(f"{delivery}: {wrong}") from wrong
         except (HistoryBroken, DocumentBroken, SigningError, KeyError) as wrong:
@@ -127,11 +116,11 @@ class Renewing:
             log.warning("pack_not_renewed", delivery=delivery, fault=type(wrong).__name__)
 
     async def _renew(self, delivery: Delivery, horizon: date, tally: Tally, *, dry_run: bool) -> None:
-        before = await self.journal.archive(delivery.id)
+        before = await self.packing.journal.archive(delivery.id)
         if before is not None and before.version >= delivery.version and not _is_due(before.holds_until, horizon):
             return  # another worker was here between our look and our claim
         mark, pack = await self._present(delivery, before)
-        weak = await self.seals.weakens(pack) if pack is not None else None
+        weak = await self.packing.seals.weakens(pack) if pack is not None else None
         mark = replace(mark, holds_until=weak.on if weak else None)
         if pack is not None and weak is not None and _is_due(weak.on, horizon):
             tally.due += 1
@@ -141,7 +130,7 @@ class Renewing:
                 tally.renewed += 1
         if not dry_run:
             # Dying before this line leaves bytes nobody names: the next run renews the same pack again.
-            await self.journal.keep_archive(mark, instead_of=before)
+            await self.packing.journal.keep_archive(mark, instead_of=before)
 
     async def _present(self, delivery: Delivery, before: Archive | None) -> tuple[Archive, bytes | None]:
         """The mark for today, and the bytes that it is about: those of the current proof; without one, the renewed pack
@@ -155,38 +144,38 @@ class Renewing:
             if before.proof == proof:
                 mark = replace(mark, pack=before.pack, renewed_at=before.renewed_at, content=before.content)
         if pack is None and mark.former is not None:
-            pack = await self.documents.get(mark.former)
+            pack = await self.packing.documents.get(mark.former)
         return mark, pack
 
     async def _strengthened(self, mark: Archive, pack: bytes) -> Archive:
         """The mark of the same pack with one archive timestamp more."""
         stamped = await self._with_seal_time(pack)
-        known = await self._known_of(await self.seals.last_tokens(stamped))
-        half = await self.seals.prepared_renewal(stamped, known.crls, known.ocsps)
+        known = await self._known_of(await self.packing.seals.last_tokens(stamped))
+        half = await self.packing.seals.prepared_renewal(stamped, known.crls, known.ocsps)
         token = await self._token(half.imprint)
-        strong = await self.seals.renewed(half, token.der)
-        self.revocations.meet(chains_of(token.der, self.revocations.anchors))
-        weak = await self.seals.weakens(strong)
-        mark, digest = replace(mark, holds_until=weak.on if weak else None), await self.documents.put(strong)
+        strong = await self.packing.seals.renewed(half, token.der)
+        self.packing.revocations.meet(chains_of(token.der, self.packing.revocations.anchors))
+        weak = await self.packing.seals.weakens(strong)
+        mark, digest = replace(mark, holds_until=weak.on if weak else None), await self.packing.documents.put(strong)
         if mark.proof is None:
             return replace(mark, former=digest)
         return replace(mark, pack=digest, renewed_at=token.at, content=None)
 
     async def _with_seal_time(self, pack: bytes) -> bytes:
         """With a timestamp on the container's seal (XAdES B-T), where it has none and can still get one."""
-        imprint = await self.seals.seal_imprint(pack)
+        imprint = await self.packing.seals.seal_imprint(pack)
         if imprint is None:
             return pack
-        return await self.seals.with_seal_timestamp(pack, (await self._token(imprint)).der)
+        return await self.packing.seals.with_seal_timestamp(pack, (await self._token(imprint)).der)
 
     async def _known_of(self, tokens: Sequence[bytes]) -> ValidationData:
         """What issuers say, or said last, of who made these: nobody waits for us, so they are asked."""
-        chains = [chain for token in tokens for chain in chains_of(token, self.revocations.anchors)]
-        await self.revocations.refresh(chains, patience=PATIENCE)
-        return await self.revocations.of(chains, fresh=False)
+        chains = [chain for token in tokens for chain in chains_of(token, self.packing.revocations.anchors)]
+        await self.packing.revocations.refresh(chains, patience=PATIENCE)
+        return await self.packing.revocations.of(chains, fresh=False)
 
     async def _token(self, imprint: bytes) -> Token:
-        token = await self.stamping.token(imprint) if self.stamping else None
+        token = await self.packing.stamping.token(imprint) if self.packing.stamping else None
         if token is None:
             raise NoAuthority("no timestamp authority answers; what is due waits for one")
         return token

@@ -15,7 +15,7 @@ from asn1crypto import core, x509
 from signing.policy import judge
 from signing.verifying.report import Notes, Number, Says
 from signing.verifying.sm2 import BIT_STRING, WITH_SM3, fits, parts, sm3
-from signing.verifying.trust import Trust
+from signing.verifying.trust import Trust, withdrawn
 
 FOLDER, PLAIN, STRUCTURED = "seals/", ".sm2", ".ses"
 CERTIFICATE = "certificates/sm2.der"
@@ -69,6 +69,8 @@ def _tell(
         notes.failed(Number.NATIONAL, fault.zh, fault.en)
     elif not ruling.ok:
         notes.failed(Number.NATIONAL, ruling.reason_zh, ruling.reason_en)
+    elif (gone := withdrawn(certificate, trust)) is not None:
+        notes.failed(Number.NATIONAL, gone.zh, gone.en)
     elif (doubt := _doubt(certificate, trust)) is not None:
         notes.not_checked(Number.NATIONAL, doubt.zh, doubt.en)
     else:

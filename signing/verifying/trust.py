@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from enum import Enum
 
 from asn1crypto import crl, ocsp, pem, x509
@@ -14,7 +15,7 @@ from pyhanko_certvalidator.errors import PathError, RevokedError, ValidationErro
 from pyhanko_certvalidator.policy_decl import CertRevTrustPolicy, RevocationCheckingPolicy
 from pyhanko_certvalidator.policy_decl import RevocationCheckingRule as Rule
 
-from signing.verifying.report import Notes, Number
+from signing.verifying.report import Notes, Number, Says
 from signing.verifying.sm2 import on_curve
 
 LONGEST_NAME = 120
@@ -29,7 +30,8 @@ class NoCertificate(ValueError):
 class Trust:
     """Anchors (whoever is named here is believed), helpers found in the file (believed only through an anchor), and
     the instant to judge for: aware. `times`: further anchors, believed for timestamps alone. `national`: anchors on the
-    SM2 curve, which pyHanko cannot read.
+    SM2 curve, which pyHanko cannot read. `withdrawn`: from when the caller knows that a certificate's seals are not to
+    be believed, by the certificate's SHA-256 (hex).
     """
 
     anchors: tuple[x509.Certificate, ...]
@@ -39,6 +41,11 @@ class Trust:
     others: tuple[x509.Certificate, ...] = ()
     crls: tuple[crl.CertificateList, ...] = ()
     ocsps: tuple[ocsp.OCSPResponse, ...] = ()
+    withdrawn: Mapping[str, datetime] = field(default_factory=dict)
+
+    def withdrawn_since(self, certificate: x509.Certificate) -> datetime | None:
+        """From when on the caller says that its seals are not to be believed."""
+        return self.withdrawn.get(hashlib.sha256(certificate.dump()).hexdigest())
 
     def helped(
         self,
@@ -142,7 +149,18 @@ def _made(trust: Trust) -> list[datetime]:
 
 
 def revoked(notes: Notes, certificate: x509.Certificate, trust: Trust, moment: datetime) -> bool:
-    """The step on revocation of a certificate that is trusted otherwise."""
+    """The step on revocation of a certificate that is trusted otherwise. `moment`: the seal's proven time, or now."""
+    since = trust.withdrawn_since(certificate)
+    if since is not None:
+        before, (zh, en) = moment < since, _withdrawn(since)
+        notes.judged(
+            Number.REVOCATION,
+            before,
+            Says(f"{zh}；本签章时间被证明早于此时", f"{en}; this seal is proven to be older"),
+            Says(f"{zh}；本签章时间未被证明早于此时，不可采信", f"{en}; nothing proves this seal to be older"),
+        )
+        if not before:
+            return True
     found = standing(certificate, trust, moment)
     if found is Standing.REVOKED:
         notes.failed(Number.REVOCATION, "证书已被吊销", "the certificate was revoked")
@@ -166,6 +184,21 @@ NOT_FOR_SEALS = (
 )
 
 
+def _withdrawn(since: datetime) -> tuple[str, str]:
+    """What the caller knows of that certificate's key, in Chinese and English."""
+    when = f"{since.astimezone(UTC):%Y-%m-%d %H:%M}Z"
+    return (
+        f"该印章密钥已被签章人吊销，自 {when} 起的签章不可采信",
+        f"the sealer revoked this key: no seal since {when} counts",
+    )
+
+
+def withdrawn(certificate: x509.Certificate, trust: Trust) -> Says | None:
+    """The same for a seal whose time nobody proves."""
+    since = trust.withdrawn_since(certificate)
+    return Says(*_withdrawn(since)) if since is not None and since <= trust.at else None
+
+
 def for_other_uses(certificate: x509.Certificate) -> bool:
     """Whether it says that its key is for none of the things that a seal is. Authorities of time are trusted in the
     same list as courts, and a court's own root may issue for its web site.
@@ -174,11 +207,16 @@ def for_other_uses(certificate: x509.Certificate) -> bool:
     return usage is not None and set(usage.native) <= OTHER_USES
 
 
-def trusting(files: Sequence[bytes], at: datetime, times: Sequence[bytes] = ()) -> Trust:
+def trusting(
+    files: Sequence[bytes],
+    at: datetime,
+    times: Sequence[bytes] = (),
+    withdrawn: Mapping[str, datetime] | None = None,
+) -> Trust:
     """Trust in the certificates of these files; in those of `times` for timestamps alone. Raises NoCertificate."""
     found = certificates(files)
-    plain = tuple(one for one in found if not on_curve(one))
-    return Trust(plain, at, certificates(times), tuple(one for one in found if on_curve(one)))
+    plain, national = (tuple(one for one in found if on_curve(one) == sm2) for sm2 in (False, True))
+    return Trust(plain, at, certificates(times), national, withdrawn=withdrawn or {})
 
 
 def certificates(files: Sequence[bytes]) -> tuple[x509.Certificate, ...]:

@@ -18,6 +18,7 @@ from tests.tokens import softhsm
 
 _KINDS = {"P-256": "p256", "RSA-2048": "rsa2048", "RSA-3072": "rsa3072"}
 _ON_TOKEN = {"SoftHSM2, P-256": (KeyKind.P256, "01"), "SoftHSM2, RSA-2048": (KeyKind.RSA2048, "02")}
+KEYS = (*_KINDS, *_ON_TOKEN)
 
 
 def _recipe(kind: str) -> PemKey:

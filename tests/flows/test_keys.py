@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +14,13 @@ from typing import Any
 import psutil
 import pytest
 
+from delivery.clock import SystemClock
+from signing import pdf
+from signing.keys import open_key_file
 from tests.flows.house import quiet_port
-from tests.flows.shell import Said, service, songda
+from tests.flows.shell import Said, environment, service, songda
 from tests.servers import PROJECT
+from tests.signing import documents
 
 COURT = "632801"
 CONFIG = PROJECT / "config" / "local.toml"
@@ -45,6 +52,23 @@ class Desk:
     def states(self, *, second: bool = False) -> list[str]:
         return [row["state"] for row in self.rows() if (row["algorithm"] == "sm2-sm3") == second]
 
+    def verified(self, content: bytes) -> str:
+        """What the page for everybody says of that file."""
+        part = (
+            b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.pdf"\r\n\r\n' + content + b"\r\n--x--\r\n"
+        )
+        url = f"http://127.0.0.1:{self.env['SONGDA_HTTP_PORT']}/verify"
+        kind = {"Content-Type": "multipart/form-data; boundary=x", "Accept-Language": "zh-CN"}
+        with urllib.request.urlopen(urllib.request.Request(url, part, kind)) as answer:
+            return str(answer.read().decode())
+
+
+def sealed_with(file: Path) -> bytes:
+    """By whoever has the key file and its password."""
+    opened = open_key_file(file.read_bytes(), file.with_name("password").read_bytes().strip())
+    seal = pdf.load_seal(opened.private_key_pem, opened.certificate_pem, "x", "x")
+    return pdf.seal(documents.reportlab_letter(), seal, at=SystemClock().now(), reason="x", location="x")
+
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
@@ -55,7 +79,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 
 
 def test_the_day_of_a_rotation(desk: Desk) -> None:
-    first, second = desk.rows()
+    first, second = sorted(desk.rows(), key=lambda row: str(row["algorithm"]))
     assert (second["state"], second["algorithm"]) == ("sealing", "sm2-sm3")
     assert (first["state"], first["algorithm"], first["where"]["file"]) == (
         "sealing",
@@ -78,6 +102,8 @@ def test_the_day_of_a_rotation(desk: Desk) -> None:
     yes = desk.act("revoke", new["id"], "judge", "--since", "2026-02-01T08:00:00+08:00")
     assert (yes.returncode, "revoked by judge (judge): 指纹已核对" in yes.stdout) == (0, True)
     assert desk.states() == ["sealing", "revoked"]
+    for key, says in ((first, "签章出自本系统"), (new, "自 2026-02-01 00:00Z 起的签章不可采信")):
+        assert says in desk.verified(sealed_with(desk.data / "keys" / key["where"]["file"])), key["id"]
     nothing_secret(desk)
 
 
@@ -113,6 +139,23 @@ def test_no_process_of_the_service_leaves_a_core_dump(desk: Desk) -> None:
     ours = [service, *(each for each in service.children(recursive=True) if "python" in each.name())]
     assert len(ours) > 1
     assert {each.rlimit(psutil.RLIMIT_CORE) for each in ours} == {(0, 0)}
+
+
+DUMPABLE = """
+import ctypes, sys
+from delivery.__main__ import main
+main(sys.argv[1:])
+print("dumpable:", ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="prctl is Linux's")
+@pytest.mark.parametrize("words", [("keys", "list"), ("export", "nobody", "-o", "x"), ("renew", "--dry-run")])
+def test_a_command_that_opens_keys_keeps_its_memory_private(words: tuple[str, ...], tmp_path: Path) -> None:
+    command = [sys.executable, "-c", DUMPABLE, *words, "--config", str(CONFIG)]
+    env = environment(SONGDA_DATA=str(tmp_path), PYTHONPATH=str(PROJECT))
+    said = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=True)
+    assert said.stdout.splitlines()[-1] == "dumpable: 0"
 
 
 def test_wrong_words_are_told(tmp_path: Path) -> None:

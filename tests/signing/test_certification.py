@@ -12,7 +12,7 @@ from signing import certification
 from signing.certificates import pem_chain
 from signing.certification import Requested, chain_faults, chain_in, completed, make_request, requested_key
 from signing.errors import KeyFileUnreadable, WrongPassword
-from signing.keys import KeyKind, make_key_file, open_key_file
+from signing.keys import KeyKind, is_made_here, make_key_file, open_key_file
 from tests.signing.conftest import AT, COURT_NAME, PASSWORD
 from tests.signing.issuing import OpensslAuthority
 
@@ -138,3 +138,14 @@ def test_bytes_that_are_no_chain(authority: OpensslAuthority) -> None:
         with pytest.raises(KeyFileUnreadable):
             chain_in(content)
     assert [*chain_faults([b"\x30\x03\x02\x01\x01"], AT)] == ["certificate 1 cannot be read (RFC 5280)"]
+
+
+def test_what_is_made_here_is_told_from_what_an_authority_made(
+    authority: OpensslAuthority, requested: Requested
+) -> None:
+    own = make_key_file(PASSWORD, court="632801", court_name=COURT_NAME, not_before=AT, not_after=AT + DAY)
+    chain = pem_chain(own.certificate_pem)
+    assert is_made_here(chain)
+    issued = pem_chain(authority.chain("seal", "issuer", "root").read_bytes())
+    for other in (issued, issued[:2], issued[:1], chain[:1], (chain[0], issued[2]), (issued[0], chain[1])):
+        assert not is_made_here(other)

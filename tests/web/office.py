@@ -21,6 +21,7 @@ from delivery.clock import COURT_ZONE
 from delivery.core.model import Delivery
 from delivery.core.ports import Callback, CallbackReply, RawReceipt
 from delivery.core.recipients import ScriptPolicy
+from delivery.core.trusted_time import PackWaits
 from delivery.intake import Intake, IntakeLimits
 from delivery.journal.accounts import Client
 from delivery.journal.documents import Files
@@ -150,9 +151,11 @@ async def open_office(
     )
 
     async def pack(delivery: Delivery) -> bytes | None:
-        """Older proofs have no evidence, so there is no pack of them."""
+        """Older proofs have no evidence, so there is no pack of them; of others none can be sealed, or none yet."""
         if delivery.proofs[-1][0] == "unsealed":
             raise NoSealEnabled("this court has no key that may seal now")
+        if delivery.proofs[-1][0] == "young":
+            raise PackWaits(clock.now())
         return None if delivery.proofs[-1][0] == "old" else f"pack of {delivery.proofs[-1][0]}".encode()
 
     site = Site(

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from ipaddress import ip_network
 from pathlib import Path
 
 from aiohttp import web
@@ -41,6 +42,7 @@ from delivery.core.model import (
 )
 from delivery.core.ports import RawReceipt
 from delivery.core.rulebook import Rulebook
+from delivery.core.trusted_time import PackWaits
 from delivery.journal.accounts import Clerk
 from delivery.journal.documents import Files
 from delivery.journal.journal import Journal
@@ -141,7 +143,9 @@ class Stage:
     log: list[str] = field(default_factory=list)
     rules: Rulebook = field(default_factory=book)
     trusted: list[bytes] = field(default_factory=list)
+    withdrawn: dict[str, datetime] = field(default_factory=dict)
     unsealable: bool = False
+    packs_wait: bool = False
 
     async def delivery(
         self,
@@ -305,6 +309,8 @@ def application(stage: Stage, courts: Mapping[str, CourtCard]) -> web.Applicatio
     simulated = SimulatedChannel(SimulatedSettings(memory=stage.folder / "simulated.jsonl"), clock=stage.clock)
 
     async def pack(delivery: Delivery) -> bytes | None:
+        if stage.packs_wait:
+            raise PackWaits(START)
         number, digest = delivery.proofs[-1]
         if stage.unsealable:
             raise NoSealEnabled("this court has no key that may seal now")
@@ -321,9 +327,16 @@ def application(stage: Stage, courts: Mapping[str, CourtCard]) -> web.Applicatio
     async def verified(files: verify_page.Files) -> Verdict:
         if any(content == b"%PDF-kills" for _, content in files):
             raise SignerLost("the process that worked on it ended")
-        return await asyncio.to_thread(verify, files, trust=stage.trusted, at=stage.clock.now())
+        known = {"trust": stage.trusted, "withdrawn": stage.withdrawn}
+        return await asyncio.to_thread(verify, files, at=stage.clock.now(), **known)
 
-    app.add_routes([*recipient.routes(pages), *verify_page.routes(pages, verified), *console.routes(desk)])
+    app.add_routes(
+        [
+            *recipient.routes(pages),
+            *verify_page.routes(pages, verified, [ip_network("127.0.0.0/8")]),
+            *console.routes(desk),
+        ]
+    )
     return app
 
 

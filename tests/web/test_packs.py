@@ -54,6 +54,23 @@ async def test_while_nothing_can_be_sealed_a_clerk_is_told_so(stage: Stage) -> N
     assert (page.status, page.says("暂时无法签章")) == (503, True)
 
 
+async def test_a_pack_that_waits_for_a_timestamp_says_since_when(office: Office) -> None:
+    reply = await office.ask("GET", await issued(office, "young"))
+    assert (reply.status, reply.json["type"].rpartition(":")[2]) == (404, "no_pack")
+    assert "Timestamps are missing since 20" in reply.json["detail"]
+
+
+async def test_a_clerk_is_told_that_it_waits(stage: Stage) -> None:
+    delivery, _ = await letter(stage)
+    await stage.conclude(delivery)
+    stage.packs_wait = True
+    async with Visitor(stage) as visitor:
+        await visitor.sign_in()
+        page = await visitor.get(f"/console/deliveries/{delivery}/proof-pack.asice")
+    assert page.status == 503
+    assert page.says("证据包暂时不能封装")
+
+
 async def test_a_clerk_finds_it_beside_the_proof_and_the_look_is_on_record(stage: Stage) -> None:
     delivery, _ = await letter(stage)
     await stage.conclude(delivery)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import io
+import re
+from datetime import datetime
 from pathlib import Path
 
 from aiohttp import FormData
 
-from delivery.web.verify_page import LARGEST_UPLOAD, MOST_FILES, PER_SENDER
+from delivery.clock import COURT_ZONE
+from delivery.web.verify_page import LARGEST_UPLOAD, MOST_FILES, PER_SENDER, of_this_page
+from tests.servers import PROJECT
 from tests.signing.verifying import sealing
 from tests.signing.verifying.pki import sealer
 from tests.web.browsing import Page, Visitor
@@ -56,6 +61,46 @@ async def test_what_it_comes_to_stands_before_the_steps(stage: Stage) -> None:
         assert steps.get("open") is not None
     async with Visitor(stage, "en") as visitor:
         assert (await sent(visitor, ("a.pdf", content[:-9]))).says("What failed")
+
+
+async def test_a_key_that_the_court_revoked_is_named_with_its_date(stage: Stage) -> None:
+    ours = sealer("示范市人民法院")
+    stage.trusted.append(ours.root_pem)
+    fingerprint = hashlib.sha256(ours.chain[0]).hexdigest()
+    stage.withdrawn[fingerprint] = datetime(2025, 9, 1, 8, tzinfo=COURT_ZONE)
+    async with Visitor(stage) as visitor:
+        page = await sent(visitor, ("a.pdf", sealing.basic(ours)))
+        assert page.says("无效")
+        assert page.says("已被签章人吊销，自 2025-09-01 00:00Z 起")
+    async with Visitor(stage, "en") as visitor:
+        page = await sent(visitor, ("a.pdf", sealing.basic(ours)))
+        assert page.says("the sealer revoked this key: no seal since 2025-09-01 00:00Z counts")
+
+
+async def test_the_steps_say_whose_trust_it_is(stage: Stage) -> None:
+    ours = sealer("示范市人民法院")
+    stage.trusted.append(ours.root_pem)
+    for language, says, reader in (
+        ("en", "a certificate that this court's installation trusts", "you trust"),
+        ("zh-CN", "由本法院系统信任的证书签发", "您指定的信任"),
+    ):
+        async with Visitor(stage, language) as visitor:
+            for name, who in (("a.pdf", ours), ("b.pdf", sealer("别人"))):
+                page = await sent(visitor, (name, sealing.basic(who)))
+                assert reader not in page.text
+            assert (await sent(visitor, ("a.pdf", sealing.basic(ours)))).says(says)
+
+
+def test_no_step_speaks_to_the_reader_of_the_page_as_if_he_had_named_certificates() -> None:
+    """Whatever sentence of the verifier. Those on a checkpoint of the reader's own stay: this page never has one."""
+    says = [
+        literal
+        for file in (PROJECT / "signing" / "verifying").glob("*.py")
+        for literal in re.findall(r'"([^"\n]*(?:[Yy]ou|您)[^"\n]*)"', file.read_text("utf-8"))
+    ]
+    assert len(says) > 10
+    left = [one for one in map(of_this_page, says) if re.search("[Yy]ou|您", one)]
+    assert not [one for one in left if re.search("trust|信任", one)]
 
 
 async def test_what_it_refuses(stage: Stage) -> None:

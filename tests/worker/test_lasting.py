@@ -42,8 +42,9 @@ from delivery.worker.stamping import Stamping
 from signing import revocation
 from signing.certificates import chain_pem
 from signing.file_signer import PemKey
+from signing.pack import SIGNATURES
 from signing.pool import SealKeys
-from signing.verify import VALID, verify
+from signing.verify import VALID, Number, Result, verify
 from tests.signing import judges, revoking
 from tests.signing.revoking import Pki
 from tests.stage import COURT, START, Stage, address, pdf, recipient, seal_keys, stage
@@ -63,12 +64,12 @@ class World:
     pki: Pki
     revocations: RevocationData
 
-    async def sealed(self, key: str = "s-1") -> tuple[str, bytes]:
+    async def sealed(self, key: str = "s-1", arrives: str = "1h") -> tuple[str, bytes]:
         """A delivery of one document of its own, just sealed; and the sealed bytes."""
         content = pdf(key)
         digest = await self.play.files.put(content)
         paper = Document(id="d1", type="summons", title="传票", sha256=digest, pages=1, size=len(content))
-        who = recipient(address("email", "taken; 1h arrived"))
+        who = recipient(address("email", f"taken; {arrives} arrived"))
         (delivery,) = await self.play.submit(who, documents=[paper], key=key)
         await self.play.settle()
         ((_, sealed),) = (await self.play.delivery(delivery)).sealed
@@ -195,22 +196,50 @@ async def test_an_authority_that_is_away_keeps_no_document_back(sqlite_url: str,
         assert await world.play.journal.stamp_of(DOCUMENT, digest) is not None
 
 
+def packing_of(world: World) -> Packing:
+    return Packing(
+        journal=world.play.journal,
+        documents=world.play.files,
+        seals=world.play.bench.seals,
+        clock=world.play.clock,
+        log_key=str(LOG),
+        revocations=world.revocations,
+        stamping=world.play.bench.stamping,
+    )
+
+
 async def test_packs_carry_what_was_shown(sqlite_url: str, tmp_path: Path) -> None:
     async with world_of(sqlite_url, tmp_path, Level.B_T) as world:
-        delivery, _ = await world.sealed()
+        delivery, _ = await world.sealed(arrives="1m")  # the authority's clock stands still
         await world.revocations.look()
         await world.play.play(timedelta(hours=2))
-        packing = Packing(
-            journal=world.play.journal,
-            documents=world.play.files,
-            seals=world.play.bench.seals,
-            clock=world.play.clock,
-            log_key=str(LOG),
-            revocations=world.revocations,
-        )
+        packing = packing_of(world)
         container = await packing.pack(await world.play.delivery(delivery))
         assert container is not None
         with zipfile.ZipFile(io.BytesIO(container)) as opened:
             held = {name for name in opened.namelist() if name.startswith(("revocation/", "certificates/"))}
         assert {name for name in held if "revocation" in name} == {"revocation/1.crl", "revocation/1.ocsp"}
         assert len(held) == 2 + 3  # seal, authority, root
+        root, at = world.pki.certificate("root"), START + timedelta(days=1)
+        verdict = await asyncio.to_thread(verify, [("p.asice", container)], trust=[root], at=at)
+        of_seal = {step.number: step.result for step in verdict.steps if step.part.endswith(SIGNATURES)}
+        assert verdict.exit == VALID
+        wanted = (Number.TRUST, Number.REVOCATION, Number.TIME)
+        assert [of_seal[number] for number in wanted] == [Result.PASSED] * 3
+
+
+async def test_a_pack_that_lacked_revocation_data_is_made_anew_once(sqlite_url: str, tmp_path: Path) -> None:
+    async with world_of(sqlite_url, tmp_path, Level.B_T) as world:
+        delivery, _ = await world.sealed(arrives="1m")
+        await world.play.play(timedelta(hours=2))
+
+        async def held() -> tuple[bytes, bool]:
+            container = await packing_of(world).pack(await world.play.delivery(delivery)) or b""
+            with zipfile.ZipFile(io.BytesIO(container)) as opened:
+                return container, any(name.startswith("revocation/") for name in opened.namelist())
+
+        lacking, has_none = await held()
+        assert (await held(), has_none) == ((lacking, False), False)
+        await world.revocations.look()
+        whole, has_some = await held()
+        assert (await held(), has_some) == ((whole, True), True)

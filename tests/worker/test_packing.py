@@ -100,6 +100,16 @@ async def test_every_event_is_shown_to_be_in_the_log(played: tuple[Stage, str]) 
     assert parts["ledger/key"].decode().strip() == str(LOG)
 
 
+async def test_a_log_that_has_none_of_its_events_yet_is_left_out(played: tuple[Stage, str]) -> None:
+    play, first = played
+    await sequencing_of(play.journal).catch_up()
+    (later,) = await play.submit((await play.delivery(first)).recipient, key="s-2")
+    await play.play()
+    assert "ledger/checkpoint" not in await packed(play, later)
+    await sequencing_of(play.journal).catch_up()
+    assert "ledger/checkpoint" in await packed(play, later)
+
+
 async def test_tokens_stand_beside_what_they_cover(played: tuple[Stage, str]) -> None:
     play, delivery = played
     await sequencing_of(play.journal).catch_up()

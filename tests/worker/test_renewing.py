@@ -46,18 +46,10 @@ class World:
             seals=seals,
             clock=play.clock,
             log_key=str(LOG),
-            revocations=(revocations := RevocationData(play.journal, play.clock, None, seals.chains)),
+            revocations=RevocationData(play.journal, play.clock, None, seals.chains),
             stamping=self.stamping,
         )
-        self.renewing = Renewing(
-            journal=play.journal,
-            documents=play.files,
-            clock=play.clock,
-            packing=self.packing,
-            seals=seals,
-            stamping=self.stamping,
-            revocations=revocations,
-        )
+        self.renewing = Renewing(self.packing)
 
     async def concluded(self, key: str) -> str:
         (delivery,) = await self.play.submit(recipient(address("email", "taken; 1h arrived")), key=key)
@@ -264,7 +256,9 @@ async def test_workers_share_the_work(world: World, database_url: str) -> None:
     other = await Journal.open(database_url, world.play.clock)
     try:
         tallies = await asyncio.gather(
-            world.renewing.renew_all(), replace(world.renewing, journal=other).renew_all(), world.renewing.renew_all()
+            world.renewing.renew_all(),
+            Renewing(replace(world.packing, journal=other)).renew_all(),
+            world.renewing.renew_all(),
         )
     finally:
         await other.close()

@@ -44,15 +44,7 @@ def renewing_of(play: Stage, http: HttpClient, *authorities: Authority) -> Renew
         revocations=revocations,
         stamping=stamping,
     )
-    return Renewing(
-        journal=play.journal,
-        documents=play.files,
-        clock=play.clock,
-        seals=seals,
-        packing=packing,
-        stamping=stamping,
-        revocations=revocations,
-    )
+    return Renewing(packing)
 
 
 def added(pack: bytes) -> set[str]:
@@ -77,7 +69,7 @@ async def test_the_word_of_issuers_on_the_last_authority_comes_with_the_next(sql
                 for name, there in (("甲", first), ("丙", third))
             ]
             begun = renewing_of(play, http, of_first)
-            play.bench = replace(play.bench, stamping=begun.stamping)
+            play.bench = replace(play.bench, stamping=begun.packing.stamping)
             (delivery,) = await play.submit(recipient(address("email", "taken; 1h arrived")))
             await play.play(timedelta(hours=2))
             await sequencing_of(play.journal).catch_up()
