@@ -17,7 +17,7 @@ def said(sentence: str, book: Rulebook, text: Text) -> str:
     if text.language == "en":
         return sentence
     document, colon, rest = sentence.partition(": ")
-    for rule in book.rules:
+    for rule in (*book.rules, *book.consequences):
         if rule.says == sentence:
             return rule.says_zh
         if colon and rule.says == rest:
