@@ -25,6 +25,8 @@ _INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,6})?(?:Z|[+
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 YEARS = range(1900, 2200)
 """Years that a court's papers may speak of; far from where the arithmetic of offsets ends."""
+EVERY_YEAR = range(1, 10_000)
+"""For questions alone: a year without a calendar is an answer there, however far away it lies (law.md P15)."""
 
 MOST_FAULTS = 1000
 """After so many the sender has read enough; it bounds the answer to a hostile filing."""
@@ -139,22 +141,22 @@ class Fields:
         self.fault(name, "out_of_range", f"The field {name} should be a whole number from {least} to {most}.")
         return default
 
-    def instant(self, name: str, *, required: bool = True) -> datetime | None:
+    def instant(self, name: str, *, required: bool = True, years: range = YEARS) -> datetime | None:
         """An instant with offset (RFC 3339)."""
         found = self.get(name, required=required)
         if found is None:
             return None
-        instant = read_instant(found)
+        instant = read_instant(found, years)
         if instant is None:
             says = f"The field {name} should be an instant with offset, as 2025-09-16T09:30:00+08:00 (RFC 3339)."
             self.fault(name, "not_an_instant", says)
         return instant
 
-    def day(self, name: str, *, required: bool = False) -> date | None:
+    def day(self, name: str, *, required: bool = False, years: range = YEARS) -> date | None:
         found = self.get(name, required=required)
         if found is None:
             return None
-        day = _read_day(found)
+        day = _read_day(found, years)
         if day is None:
             self.fault(name, "not_a_day", f"The field {name} should be a day that exists, as 2025-09-16.")
         return day
@@ -215,7 +217,7 @@ def _repeats(items: Iterable[str]) -> list[int]:
     return repeats
 
 
-def read_instant(value: object) -> datetime | None:
+def read_instant(value: object, years: range = YEARS) -> datetime | None:
     """The instant of an RFC 3339 text with offset; None for anything else."""
     if not isinstance(value, str) or _INSTANT.fullmatch(value) is None:
         return None
@@ -223,17 +225,17 @@ def read_instant(value: object) -> datetime | None:
         instant = datetime.fromisoformat(value)
     except ValueError:
         return None
-    return instant if instant.year in YEARS else None
+    return instant if instant.year in years else None
 
 
-def _read_day(value: object) -> date | None:
+def _read_day(value: object, years: range) -> date | None:
     if not isinstance(value, str) or _DAY.fullmatch(value) is None:
         return None
     try:
         day = date.fromisoformat(value)
     except ValueError:
         return None
-    return day if day.year in YEARS else None
+    return day if day.year in years else None
 
 
 def _wrong_text(value: object, least: int, most: int) -> tuple[str, str] | None:

@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from itertools import groupby
 
+from delivery.core import vocabulary as words
 from delivery.core.civil import NoCalendarData
-from delivery.core.model import Address, Effect, Fact, Outcome
+from delivery.core.model import Address, Effect, Fact, Outcome, Person
 from delivery.core.question import Question
 from delivery.core.rows import Rule
 from delivery.core.rulebook import Rulebook
@@ -92,6 +93,19 @@ def planned(question: Question, book: Rulebook, address: Address, number: int = 
     place = {"at": question.as_of, "address": address.id, "attempt": number}
     plan = Fact(kind=begins, steps_on_file=("mail",), file_note=True, **place)  # type: ignore[arg-type]
     return judge(Trial(question, book, address, number, (plan,), judge_effect))
+
+
+def received(question: Question, book: Rulebook, address: Address, number: int = 1) -> Judged | None:
+    """What it would be if the representative who holds the address signed, with all that a receipt should say. None
+    where the recipient holds it, or one who only hands on (a prison, a unit).
+    """
+    held = next((one for one in question.recipient.representatives if one.id == address.holder), None)
+    if held is None or held.kind not in words.RELATIONS:
+        return None
+    by = Person(relation=held.kind, adult=True, representative=held.id)
+    place = {"at": question.as_of, "address": address.id, "attempt": number}
+    signed = Fact(kind="signed", by=by, id_on_receipt=True, relation_on_receipt=True, **place)  # type: ignore[arg-type]
+    return judge(Trial(question, book, address, number, (signed,), judge_effect))
 
 
 def judge_effect(trial: Trial) -> Effect | None:

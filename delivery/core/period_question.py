@@ -10,7 +10,7 @@ from typing import Any
 from delivery.core.acts import Act, in_time
 from delivery.core.catalogue import MEANS, OUTAGE, START_FACTS, SUSPENDING, PeriodRule
 from delivery.core.civil import UNITS
-from delivery.core.fields import NEVER, Fault, Faults, Fields, note_repeats
+from delivery.core.fields import EVERY_YEAR, NEVER, Fault, Faults, Fields, note_repeats
 from delivery.core.knobs import KnobsWrong
 from delivery.core.outages import Outage, outage_json, read_outage, within
 from delivery.core.periods import (
@@ -179,8 +179,8 @@ def _start(row: Fields) -> Start:
     outcome = row.optional_word("outcome", OUTCOMES, required=fact == SERVICE)
     if ("date" in row.value) == ("at" in row.value):
         row.fault(None, "date_or_at", "There should be either date or at.")
-    day = row.day("date")
-    at = row.instant("at", required="at" in row.value)
+    day = row.day("date", years=EVERY_YEAR)
+    at = row.instant("at", required="at" in row.value, years=EVERY_YEAR)
     row.unknown()
     return Start(fact=fact, day=day, at=at, outcome=outcome)
 

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from delivery.core.effect import questions
-from delivery.core.judging import planned
+from delivery.core.effect import decide, questions
+from delivery.core.judging import planned, received
 from delivery.core.ladder import RouteRule
 from delivery.core.model import Address, Delivery, Outcome, RejectedAddress, Route, RouteStep
 from delivery.core.question import Question
@@ -69,7 +69,9 @@ class Why:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What every question about a route needs. `changes`: old address → new one, in writing."""
+    """What every question about a route needs. `changes`: old address → new one, in writing. `ended`: why there is
+    nothing left to serve.
+    """
 
     delivery: Delivery
     book: Rulebook
@@ -77,6 +79,7 @@ class _Plan:
     asked: Sequence[tuple[str, Question]]
     changes: Mapping[str, str]
     latest: Latest | None
+    ended: Why | None
 
     def why(self, name: str, grounds: tuple[str, ...] = (), **blanks: str) -> Why:
         own = self.book.routing.grounds.get(name, ())
@@ -124,7 +127,17 @@ def plan_route(delivery: Delivery, book: Rulebook, now: datetime, *, channels: f
 def _plan(delivery: Delivery, book: Rulebook, now: datetime) -> _Plan:
     asked = [(document.id, question) for document, question in questions(delivery, now)]
     latest = latest_of(delivery, [question for _, question in asked], book)
-    return _Plan(delivery, book, now, asked, _changes(asked[0][1]) if asked else {}, latest)
+    changes = _changes(asked[0][1]) if asked else {}
+    return _Plan(delivery, book, now, asked, changes, latest, _ended(asked, book))
+
+
+def _ended(asked: Sequence[tuple[str, Question]], book: Rulebook) -> Why | None:
+    """R5.3: whatever came of an attempt, the procedure is over."""
+    for document, question in asked:
+        for row in decide(question, book).consequences:
+            if row.outcome:
+                return Why(f"{document}: {row.says}", row.grounds, row.next)
+    return None
 
 
 def _changes(question: Question) -> dict[str, str]:
@@ -144,6 +157,8 @@ def _refusal(plan: _Plan, address: Address) -> Why | None:
     """Why nothing is sent there, whatever this installation can do; all documents of a delivery travel together."""
     if why := withheld(plan.delivery, plan.book):
         return why
+    if plan.ended:
+        return plan.ended
     if address.id in plan.changes:
         return plan.why("replaced")
     for document, question in plan.asked:
@@ -151,6 +166,10 @@ def _refusal(plan: _Plan, address: Address) -> Why | None:
         if judged is None:
             return plan.why("no_rule")
         effect = judged.effect
+        if effect.outcome is Outcome.PENDING:
+            # R4.10, R5.9, R7.6, R7.8: where the one who holds the address cannot receive, a signature serves nobody.
+            signed = received(question, plan.book, address)
+            effect = signed.effect if signed and signed.effect.outcome is Outcome.NOT_SERVED else effect
         if effect.outcome is not Outcome.PENDING:
             return Why(f"{document}: {effect.explanation}", effect.grounds, effect.next)
     return None

@@ -9,6 +9,7 @@ import re
 
 from delivery.core.events import STEP_FAILED
 from delivery.core.routing import SENTENCES
+from delivery.core.rows import Consequence, Rule
 from delivery.core.rulebook import Rulebook
 from delivery.web.pages import Text
 
@@ -18,7 +19,8 @@ def said(sentence: str, book: Rulebook, text: Text) -> str:
     if text.language == "en":
         return sentence
     document, colon, rest = sentence.partition(": ")
-    for rule in book.rules:
+    rows: tuple[Rule | Consequence, ...] = (*book.rules, *book.consequences)
+    for rule in rows:
         if rule.says == sentence:
             return rule.says_zh
         if colon and rule.says == rest:

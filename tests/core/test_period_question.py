@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from delivery import rulebooks
 from delivery.core.period_question import PeriodQuestion, read_period_question
-from delivery.core.periods import Span
+from delivery.core.periods import Span, WhyNot
 from tests.core.terms import CN, SCENARIOS
 
 SCHEMA = json.loads((Path(__file__).parents[1] / "data" / "scenarios" / "schema.json").read_text(encoding="utf-8"))
@@ -89,6 +89,25 @@ def test_acts_are_answered_where_the_period_has_an_end() -> None:
     assert asked.in_time(asked.answer()) == {"q1": True, "q2": False}
     pending = question({**GOOD, "questions": acts, "start": {"fact": "service", "outcome": "pending", "date": None}})
     assert pending.in_time(pending.answer()) == {}
+
+
+@pytest.mark.parametrize(
+    "when",
+    [
+        {"date": "0001-01-01"},
+        {"date": "1899-12-31"},
+        {"date": "2200-01-01"},
+        {"date": "9999-12-31"},
+        {"at": "0001-01-01T00:00:00+14:00"},
+        {"at": "9999-12-31T23:59:59Z"},
+    ],
+)
+def test_a_year_without_a_calendar_is_an_answer_however_far_it_lies(when: dict[str, str]) -> None:
+    """law.md P15: a period that cannot be computed is answered with its error, it is no fault of the scenario."""
+    start = {"fact": "service", "outcome": "served", **when}
+    assert question({**GOOD, "start": start}).answer().why_not == WhyNot.NO_CALENDAR_DATA
+    parties = [PARTY, {**PARTY, "id": "p2", "start": start}]
+    assert question({**FINAL, "parties": parties}).answer().why_not == WhyNot.NO_CALENDAR_DATA
 
 
 def test_parties_are_read() -> None:

@@ -75,6 +75,8 @@ def test_chinese_clerks_read_the_reasons_of_routes_and_tasks_in_chinese() -> Non
     rule = rules.rules[0]
     assert said(rule.says, rules, text) == rule.says_zh
     assert said(f"d1: {rule.says}", rules, text) == f"d1：{rule.says_zh}"
+    over = next(row for row in rules.consequences if row.outcome)
+    assert said(f"d1: {over.says}", rules, text) == f"d1：{over.says_zh}"
     assert task_reason("cure_evidence", rule.says, rules, text) == (rule.says_zh, "")
     assert task_reason("in_doubt", "whether sms took it", rules, text)[1] == "whether sms took it"
     assert task_reason("cure_evidence", "a sentence of tomorrow", rules, text) == ("a sentence of tomorrow", "")
