@@ -40,8 +40,11 @@ AHEAD = timedelta(days=90)
 """How long before the end of a pack's strength it is renewed: time for an authority that is away, and for us."""
 
 
-_BROKEN = (SigningError, ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError)
-"""What asn1crypto raises, sooner or later, on bytes that are not what they should be; documents bring signatures."""
+_BROKEN = (
+    *(SigningError, ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError),
+    etree.XMLSyntaxError,
+)
+"""What the readers raise, sooner or later, on bytes that are not what they should be; documents bring signatures."""
 
 
 class NothingGained(SigningError):
@@ -157,11 +160,19 @@ def _weakest(members: Mapping[str, bytes]) -> Weakness | None:
 def _of_all(members: Mapping[str, bytes]) -> Iterator[Weakness]:
     for name, content in members.items():
         if name.endswith(".pdf"):
-            yield from _of_pdf(content, name)
+            yield from _read(_of_pdf(content, name), name)
         elif name.endswith(".tsr"):
             yield from _of_container(content, name)
         elif name in ("evidence.xml", SIGNATURES):
-            yield from _of_xml(content, name)
+            yield from _read(_of_xml(content, name), name)
+
+
+def _read(found: Iterator[Weakness], name: str) -> Iterator[Weakness]:
+    """What cannot be read may be weak already."""
+    try:
+        yield from [*found]
+    except _BROKEN:
+        yield Weakness(date.min, f"{name}: a signature that cannot be read")
 
 
 def _of_pdf(content: bytes, name: str) -> Iterator[Weakness]:
@@ -196,13 +207,8 @@ def _of_xml(content: bytes, name: str) -> Iterator[Weakness]:
 
 
 def _of_container(container: bytes, name: str) -> Iterator[Weakness]:
-    """Of a CMS signature; of the timestamps on it where it has some: they prove that it is older than its end. What
-    cannot be read may be weak already.
-    """
-    try:
-        yield from [*_of_signature(container, name)]
-    except _BROKEN:
-        yield Weakness(date.min, f"{name}: a signature that cannot be read")
+    """Of a CMS signature; of the timestamps on it where it has some: they prove that it is older than its end."""
+    yield from _read(_of_signature(container, name), name)
 
 
 def _of_signature(container: bytes, name: str) -> Iterator[Weakness]:
@@ -252,8 +258,11 @@ def _signed(container: bytes) -> Any:
 
 
 def _imprint(token: bytes) -> bytes:
-    content: Iterable[int] = _signed(token)["encap_content_info"]["content"]
-    imprint: bytes = tsp.TSTInfo.load(bytes(content))["message_imprint"]["hashed_message"].native
+    try:
+        content: Iterable[int] = _signed(token)["encap_content_info"]["content"]
+        imprint: bytes = tsp.TSTInfo.load(bytes(content))["message_imprint"]["hashed_message"].native
+    except _BROKEN as error:
+        raise SigningError("the token cannot be read") from error
     return imprint
 
 

@@ -9,14 +9,19 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import FrameType
+from typing import Literal
 
-from tests.fuzz.targets import Target, chances
+from tests.fuzz.target import Target, chances
 
 LONGEST = 10
 """Seconds for one input."""
 
 LARGEST = 1024**3
 """Bytes by which one input may let the process grow."""
+
+
+_WARNINGS: tuple[Literal["error", "ignore"], ...] = ("error", "ignore")
+"""Libraries warn of what a service lets pass, and a caller may have warnings raised: every other input is for each."""
 
 
 class Hangs(BaseException):
@@ -44,7 +49,7 @@ def one(name: str, target: Target, seed: str) -> Finding | None:
     signal.alarm(LONGEST)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+            warnings.simplefilter(_WARNINGS[chance.random() < 0.5])
             target.run(content)
     except target.may_raise:
         pass
