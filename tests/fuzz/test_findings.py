@@ -10,16 +10,19 @@ from asn1crypto import cms, pem
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from signing import certificates, keys, renewal, revocation, timestamp
+from signing import certificates, keys, pdf, renewal, revocation, timestamp
 from signing.errors import KeyFileUnreadable, SigningError
 from signing.revocation import Fault, Kind, RevocationWrong
+from signing.verify import VALID, verify
 from signing.verifying.trust import NoCertificate, trusting
 from tests.fuzz import outside, packs
 from tests.fuzz.outside import PASSWORD, key_files
-from tests.fuzz.targets import IMPRINT
+from tests.fuzz.targets import IMPRINT, people
+from tests.signing import documents
 from tests.signing.authorities import AT
+from tests.signing.verifying import sealing
 from tests.signing.verifying.packs import unzipped, zipped
-from tests.signing.verifying.pki import clock
+from tests.signing.verifying.pki import LATER, clock
 
 P256, UNKNOWN_CURVE = bytes.fromhex("06082a8648ce3d030107"), bytes.fromhex("06082a0848ce3d030107")
 COUNTRY, UNREADABLE = b"\x13\x02CN", b"\x93\x02CN"
@@ -101,6 +104,21 @@ def test_a_key_file_whose_certificate_has_no_key(change: Callable[[bytes], bytes
     assert broken != key_files()[0]
     with pytest.raises(KeyFileUnreadable):
         keys.open_signer(broken, PASSWORD)
+
+
+@pytest.mark.parametrize("name", [b"\xcb\xce\xcc\xe5", "宋体".encode()], ids=["GBK", "UTF-8"])
+def test_a_name_in_bytes_beyond_ascii_is_read_in_every_revision(name: bytes) -> None:
+    court, authority, _, _ = people()
+    letter = documents.reportlab_letter(3).replace(b"Helvetica", name.ljust(9, b"i"), 1)
+    roomy = sealing.stamped(court, authority, letter)
+    whole = pdf.with_validation_data(roomy, [*court.chain, *authority.certificates], [], [court.revocations()])
+    archived = sealing.archived(court, authority, whole)
+    assert verify([("a.pdf", archived)], trust=[court.root_pem, authority.root_pem], at=LATER).exit == VALID
+
+
+def test_a_field_that_the_form_does_not_list_is_no_reason_to_warn_where_a_document_is_repaired() -> None:
+    letter = documents.reportlab_letter(3).replace(b"/Type /Page\n", b"/Type /Page /Annots [<< /Subtype /Widget >>]\n")
+    assert pdf._rewritten(letter)
 
 
 def test_an_archive_token_without_a_content() -> None:
