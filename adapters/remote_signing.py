@@ -116,7 +116,7 @@ class RemoteSigner:
             raise KeyUnavailable(f"{self}: no whole answer to {call}") from lost
         except HttpFailure as away:
             raise KeyUnavailable(f"{self}: nobody answers") from away
-        except ValueError as garbage:
+        except (ValueError, RecursionError) as garbage:
             raise KeyUnavailable(f"{self}: the answer to {call} is no JSON") from garbage
         finally:
             await client.close()

@@ -22,7 +22,7 @@ from signing.signer import Algorithm
 
 SMALLEST_RSA = 2048
 _KNOWN = "a key should be on P-256 or P-384, RSA of 2048 bits or more, or Ed25519"
-UNREADABLE = (x509.DuplicateExtension, x509.InvalidVersion, x509.UnsupportedGeneralNameType, Warning)
+UNREADABLE = (TypeError, x509.DuplicateExtension, x509.InvalidVersion, x509.UnsupportedGeneralNameType, Warning)
 """What the library raises beside ValueError when a certificate, a list or an answer is not as RFC 5280 has it; of
 lesser faults it warns, and raises only where warnings are errors.
 """
@@ -57,7 +57,7 @@ class KeyFacts:
 def key_facts(certificate: bytes) -> KeyFacts:
     """The facts of one certificate (DER). Raises KeyFileUnreadable for what is none, or has a key we cannot use."""
     found = _certificate(certificate)
-    key = _key(found)
+    key = key_of(found)
     algorithm = algorithm_of(key)
     return KeyFacts(
         algorithm=algorithm,
@@ -94,10 +94,19 @@ def parsed(der: bytes) -> x509.Certificate:
     return certificate
 
 
+def parsed_pem(content: bytes) -> tuple[x509.Certificate, ...]:
+    """The certificates of a PEM text, in their order, read as `parsed` does. Raises ValueError where there is none."""
+    try:
+        found = x509.load_pem_x509_certificates(content)
+    except UNREADABLE as error:
+        raise ValueError("a certificate that does not keep to RFC 5280") from error
+    return tuple(parsed(one.public_bytes(serialization.Encoding.DER)) for one in found)
+
+
 def pem_chain(content: bytes) -> tuple[bytes, ...]:
     """The DER of the certificates in a PEM text, in their order. Raises KeyFileUnreadable where there is none."""
     try:
-        found = x509.load_pem_x509_certificates(content)
+        found = parsed_pem(content)
     except ValueError as error:
         raise KeyFileUnreadable("a certificate in PEM is needed, the key's own first") from error
     return tuple(one.public_bytes(serialization.Encoding.DER) for one in found)
@@ -110,7 +119,7 @@ def chain_pem(chain: tuple[bytes, ...]) -> bytes:
 
 def is_signed(certificate: bytes, message: bytes, signature: bytes) -> bool:
     """Whether the certificate's key made that signature over `message`, as `Signer.sign` does."""
-    key = _key(_certificate(certificate))
+    key = key_of(_certificate(certificate))
     try:
         match key:
             case ec.EllipticCurvePublicKey():
@@ -130,12 +139,13 @@ def _hash(algorithm: Algorithm) -> hashes.HashAlgorithm:
 
 def _certificate(der: bytes) -> x509.Certificate:
     try:
-        return x509.load_der_x509_certificate(der)
+        return parsed(der)
     except ValueError as error:
         raise KeyFileUnreadable("this is no certificate") from error
 
 
-def _key(certificate: x509.Certificate) -> ec.EllipticCurvePublicKey | rsa.RSAPublicKey | Ed25519PublicKey:
+def key_of(certificate: x509.Certificate) -> ec.EllipticCurvePublicKey | rsa.RSAPublicKey | Ed25519PublicKey:
+    """Raises KeyFileUnreadable for a key that is none, or is not used here."""
     try:
         key = certificate.public_key()
     except (UnsupportedAlgorithm, ValueError) as error:

@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.x509.oid import NameOID, ObjectIdentifier
 
+from signing.certificates import key_of, parsed_pem
 from signing.errors import KeyFileUnreadable
 from signing.file_signer import FileSigner, load_private_key, private_pem
 
@@ -109,7 +110,7 @@ def open_key_file(content: bytes, password: bytes) -> OpenedKeys:
     """Open a key file. Raises WrongPassword or KeyFileUnreadable, neither of which repeats a byte of the file."""
     key = private_key_of(content, password)
     certificates = _certificates(content)
-    if certificates[0].public_key() != key.public_key():
+    if key_of(certificates[0]) != key.public_key():
         raise KeyFileUnreadable("the first certificate of the key file should belong to its private key")
     chain = b"".join(one.public_bytes(serialization.Encoding.PEM) for one in certificates)
     return OpenedKeys(private_key_pem=private_pem(key, None), certificate_pem=chain, link_key=_link_key(key))
@@ -146,9 +147,9 @@ def open_signer(content: bytes, password: bytes) -> FileSigner:
     return FileSigner(load_private_key(opened.private_key_pem, None), tuple(chain))
 
 
-def _certificates(content: bytes) -> list[x509.Certificate]:
+def _certificates(content: bytes) -> tuple[x509.Certificate, ...]:
     try:
-        return x509.load_pem_x509_certificates(content)
+        return parsed_pem(content)
     except ValueError as error:
         raise KeyFileUnreadable("the key file should hold the seal's certificate after its key") from error
 

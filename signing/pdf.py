@@ -8,6 +8,7 @@ raise it to B-T, B-LT and B-LTA (`signing.levels`).
 from __future__ import annotations
 
 import io
+import warnings
 import zlib
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -15,6 +16,7 @@ from enum import StrEnum
 from functools import partial
 
 import pikepdf
+from pikepdf.exceptions import PageCopyWarning
 from pyhanko.pdf_utils.misc import PdfError
 
 from signing import seal_art
@@ -183,7 +185,11 @@ def _sealed_after_repair(content: bytes, order: Order, cause: Exception) -> byte
 
 def _rewritten(content: bytes) -> bytes:
     output = io.BytesIO()
-    with pikepdf.open(io.BytesIO(content)) as document:
+    # pikepdf warns of fields on a page that the form does not list; they were so before, and stay as they are.
+    with (
+        pikepdf.open(io.BytesIO(content)) as document,
+        warnings.catch_warnings(category=PageCopyWarning, action="ignore"),
+    ):
         document.save(output)
     return output.getvalue()
 

@@ -40,8 +40,11 @@ AHEAD = timedelta(days=90)
 """How long before the end of a pack's strength it is renewed: time for an authority that is away, and for us."""
 
 
-_BROKEN = (SigningError, ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError)
-"""What asn1crypto raises, sooner or later, on bytes that are not what they should be; documents bring signatures."""
+_BROKEN = (
+    *(SigningError, ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError),
+    etree.XMLSyntaxError,
+)
+"""What the readers raise, sooner or later, on bytes that are not what they should be; documents bring signatures."""
 
 
 class NothingGained(SigningError):
@@ -173,11 +176,11 @@ def _of_all(members: Mapping[str, bytes]) -> Iterator[Weakness]:
         yield from _of_national(members)
     for name, content in members.items():
         if name.endswith(".pdf"):
-            yield from _of_pdf(content, name)
+            yield from _read(_of_pdf(content, name), name)
         elif name.endswith(".tsr"):
             yield from _of_container(content, name)
         elif name in ("evidence.xml", SIGNATURES):
-            yield from _of_xml(content, name)
+            yield from _read(_of_xml(content, name), name)
         elif name == FORMER:
             yield from _of_former(content)
 
@@ -201,6 +204,14 @@ def _of_national(members: Mapping[str, bytes]) -> Iterator[Weakness]:
     algorithm, digest = PARTS[Algorithm.SM2_SM3]
     if (end := weakens_on(algorithm, SM2_BITS, digest)) is not None:
         yield Weakness(end, f"{NATIONAL_CERTIFICATE}: SM2 with SM3")
+
+
+def _read(found: Iterator[Weakness], name: str) -> Iterator[Weakness]:
+    """What cannot be read may be weak already."""
+    try:
+        yield from [*found]
+    except _BROKEN:
+        yield Weakness(date.min, f"{name}: a signature that cannot be read")
 
 
 def _of_pdf(content: bytes, name: str) -> Iterator[Weakness]:
@@ -235,13 +246,8 @@ def _of_xml(content: bytes, name: str) -> Iterator[Weakness]:
 
 
 def _of_container(container: bytes, name: str) -> Iterator[Weakness]:
-    """Of a CMS signature; of the timestamps on it where it has some: they prove that it is older than its end. What
-    cannot be read may be weak already.
-    """
-    try:
-        yield from [*_of_signature(container, name)]
-    except _BROKEN:
-        yield Weakness(date.min, f"{name}: a signature that cannot be read")
+    """Of a CMS signature; of the timestamps on it where it has some: they prove that it is older than its end."""
+    yield from _read(_of_signature(container, name), name)
 
 
 def _of_signature(container: bytes, name: str) -> Iterator[Weakness]:
@@ -291,8 +297,11 @@ def _signed(container: bytes) -> Any:
 
 
 def _imprint(token: bytes) -> bytes:
-    content: Iterable[int] = _signed(token)["encap_content_info"]["content"]
-    imprint: bytes = tsp.TSTInfo.load(bytes(content))["message_imprint"]["hashed_message"].native
+    try:
+        content: Iterable[int] = _signed(token)["encap_content_info"]["content"]
+        imprint: bytes = tsp.TSTInfo.load(bytes(content))["message_imprint"]["hashed_message"].native
+    except _BROKEN as error:
+        raise SigningError("the token cannot be read") from error
     return imprint
 
 

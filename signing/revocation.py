@@ -32,7 +32,7 @@ CLOCKS_APART = timedelta(minutes=5)
 NONE_KEPT = "no revocation data: the issuer keeps none"
 """What is said of a certificate that names neither a list nor a responder, as those have that songda makes itself."""
 
-_BROKEN = (ValueError, TypeError, UnsupportedAlgorithm, *UNREADABLE)
+_BROKEN = (ValueError, UnsupportedAlgorithm, *UNREADABLE)
 
 
 class Kind(StrEnum):
@@ -151,17 +151,15 @@ def _list(content: bytes, certificate: x509.Certificate, issuer: x509.Certificat
         found = x509.load_der_x509_crl(content)
         whole = all(_is_for(certificate, one) for one in found.extensions if one.critical)
         entry = found.get_revoked_certificate_by_serial_number(certificate.serial_number)
+        own = found.issuer == issuer.subject
     except _BROKEN as error:
         raise RevocationWrong(Fault.UNREADABLE, "no CertificateList") from error
-    if found.issuer != issuer.subject:
+    if not own:
         raise RevocationWrong(Fault.ISSUER, "a list of another issuer")
     if not whole:
         raise RevocationWrong(Fault.SERIAL, "a list of other certificates, or of changes alone")
-    key = issuer.public_key()
-    if not isinstance(key, ec.EllipticCurvePublicKey | rsa.RSAPublicKey | Ed25519PublicKey):
-        raise RevocationWrong(Fault.SIGNATURE, "the issuer's key is of a kind that is not known here")
-    if not _good(lambda: found.is_signature_valid(key)):
-        raise RevocationWrong(Fault.SIGNATURE, "the list is not signed by the issuer")
+    if not _good(lambda: _is_signed(found, issuer)):
+        raise RevocationWrong(Fault.SIGNATURE, "the list is not signed by the issuer, or by a key not known here")
     if found.next_update_utc is None:
         raise RevocationWrong(Fault.STALE, "the list does not say when the next is due")
     return Standing(
@@ -171,6 +169,13 @@ def _list(content: bytes, certificate: x509.Certificate, issuer: x509.Certificat
         next_update=found.next_update_utc,
         revoked_at=entry.revocation_date_utc if entry is not None else None,
     )
+
+
+def _is_signed(found: x509.CertificateRevocationList, issuer: x509.Certificate) -> bool:
+    key = issuer.public_key()
+    if not isinstance(key, ec.EllipticCurvePublicKey | rsa.RSAPublicKey | Ed25519PublicKey):
+        return False
+    return found.is_signature_valid(key)
 
 
 def _is_for(certificate: x509.Certificate, extension: x509.Extension[x509.ExtensionType]) -> bool:

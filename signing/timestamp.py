@@ -23,7 +23,7 @@ from cryptography.x509 import verification as chains
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from signing import policy as algorithm_policy
-from signing.certificates import parsed
+from signing.certificates import UNREADABLE, parsed
 from signing.errors import SigningError
 
 MAX_RESPONSE = 64 * 1024
@@ -40,7 +40,7 @@ _HASHES: dict[str, hashes.HashAlgorithm] = {
 _UTC_TIME = re.compile(rb"\d{14}(\.\d{1,6})?Z")
 _BROKEN = (
     *(ValueError, TypeError, KeyError, IndexError, OverflowError, RecursionError, AttributeError),
-    *(x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType),
+    *UNREADABLE,
 )
 """What asn1crypto and cryptography raise, sooner or later, on bytes that are not what they should be."""
 
@@ -306,8 +306,9 @@ def _strong(name: str) -> str:
 
 
 def _check_signature(opened: _Opened) -> None:
-    signer, key = opened.signer, opened.certificate.public_key()
+    signer = opened.signer
     try:
+        key = opened.certificate.public_key()
         encoded: bytes = signer["signed_attrs"].dump()
         if encoded[:1] != b"\xa0":
             raise TimestampWrong(Fault.SIGNATURE, "the signed attributes are not DER")

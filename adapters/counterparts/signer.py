@@ -45,6 +45,8 @@ class Fault(StrEnum):
     """HTTP 429."""
     GARBAGE = "garbage"
     """Something that is no JSON."""
+    DEEP = "deep"
+    """JSON that nests deeper than readers go."""
     EMPTY = "empty"
     """JSON without a signature."""
     OTHER = "other"
@@ -147,6 +149,8 @@ class SigningService:
                 return web.Response(status=429)
             case Fault.GARBAGE:
                 return web.Response(body=b"<html>")
+            case Fault.DEEP:
+                return web.Response(body=b"[" * 100_000)
             case Fault.EMPTY:
                 return web.json_response({"signatures": []})
         return web.json_response(content)

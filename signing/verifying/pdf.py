@@ -10,13 +10,15 @@ import asyncio
 import hashlib
 import io
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import IO
 
 from asn1crypto import cms as asn1
 from asn1crypto import crl, ocsp
 from pyhanko.pdf_utils import generic
+from pyhanko.pdf_utils.misc import PdfReadError, read_until_delimiter
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.diff_analysis import ModificationLevel
 from pyhanko.sign.validation.dss import DocumentSecurityStore
@@ -48,6 +50,24 @@ UNTOUCHED = (ModificationLevel.NONE, ModificationLevel.LTA_UPDATES)
 # pyHanko tells its log what it tells us too, with a traceback for each broken file.
 logging.getLogger("pyhanko").setLevel(logging.CRITICAL)
 logging.getLogger("pyhanko_certvalidator").setLevel(logging.CRITICAL)
+
+_read_name: Callable[[IO[bytes]], generic.NameObject] = generic.NameObject.read_from_stream
+
+
+def _name(stream: IO[bytes]) -> generic.NameObject:
+    """Bytes beyond ASCII should be written with # in a name (ISO 32000-1 §7.3.5). Older Chinese producers write those
+    of a font plainly, in GBK; pyHanko would read nothing more of such a document.
+    """
+    at = stream.tell()
+    try:
+        return _read_name(stream)
+    except PdfReadError:
+        stream.seek(at)
+        plain = stream.read(1) + read_until_delimiter(stream)
+        return _read_name(io.BytesIO(b"".join(b"#%02x" % one if one > 0x7E else bytes([one]) for one in plain)))
+
+
+generic.NameObject.read_from_stream = staticmethod(_name)  # type: ignore[method-assign]
 
 
 @dataclass(frozen=True)

@@ -227,14 +227,21 @@ def certificates(files: Sequence[bytes]) -> tuple[x509.Certificate, ...]:
 def _certificates(content: bytes) -> list[x509.Certificate]:
     try:
         if not pem.detect(content):
-            return [x509.Certificate.load(content, strict=True)]
+            return [_whole(content)]
         found = [der for kind, _, der in pem.unarmor(content, multiple=True) if kind == "CERTIFICATE"]
-        read = [x509.Certificate.load(der, strict=True) for der in found]
-    except ValueError as error:
+        read = [_whole(der) for der in found]
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
         raise NoCertificate("no certificate in PEM or DER form can be read there") from error
     if not read:
         raise NoCertificate("a PEM block CERTIFICATE should be there")
     return read
+
+
+def _whole(der: bytes) -> x509.Certificate:
+    """All of it read now: asn1crypto does so part by part, and would say only in the midst of a step what is broken."""
+    found = x509.Certificate.load(der, strict=True)
+    _ = found.native
+    return found
 
 
 def called(certificate: x509.Certificate) -> str:

@@ -16,7 +16,7 @@ WORDS = (
 )  # fmt: skip
 
 
-def changed(content: bytes, corpus: Sequence[bytes], chance: Chance) -> bytes:
+def bytewise(content: bytes, corpus: Sequence[bytes], chance: Chance) -> bytes:
     """One to six changes."""
     for _ in range(chance.choice((1, 1, 1, 2, 3, 6))):
         content = chance.choice(_CHANGES)(content, corpus, chance)[:1_000_000]
@@ -60,7 +60,7 @@ def _number(content: bytes, corpus: Sequence[bytes], chance: Chance) -> bytes:
 
 
 def _of_another(content: bytes, corpus: Sequence[bytes], chance: Chance) -> bytes:
-    other = chance.choice(corpus)
+    other = chance.choice(corpus) if corpus else content
     at, begin = _place(content, chance), _place(other, chance)
     return content[:at] + other[begin : begin + chance.choice((8, 64, 1024, 8192))] + content[at:]
 

@@ -10,9 +10,13 @@ from tests.fuzz.driving import one
 from tests.fuzz.targets import targets
 
 NAMES = [
-    "inspection", "verify a PDF", "verify a seal's container", "verify a pack", "verify a member",
-    "verify what is sealed", "verify a checkpoint", "timestamp response", "timestamp token", "note", "vkey", "link",
-    "e-mail report", "SMPP receipt", "EMS report", "submission",
+    "revocation list", "OCSP answer", "certificate", "trust", "key file", "national key file", "SM2 signature",
+    "SM2 certificate", "electronic seal", "cosignature", "note of several", "tile", "kept", "document keys",
+    "link or pass", "evidence", "container", "renewal", "archive token", "verify a renewed pack",
+    "verify what is stamped", "verify a second seal", "inspection", "seal a PDF", "verify a PDF",
+    "verify a seal's container",
+    "verify a pack", "verify a member", "verify what is sealed", "verify a checkpoint", "timestamp response",
+    "timestamp token of ours", "timestamp token", "vkey", "e-mail report", "SMPP receipt", "EMS report", "submission",
 ]  # fmt: skip
 SEEDS = 25
 
