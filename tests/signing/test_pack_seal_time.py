@@ -75,7 +75,7 @@ def test_the_verifier_tells_its_time(plain: bytes, stamped: bytes) -> None:
     verdict = judged(stamped)
     told = of_seal(verdict, Number.TIME)
     assert (verdict.exit, told.result) == (VALID, Result.PASSED)
-    assert f"proves that it existed at {LATER:%Y-%m-%d %H:%M:%S} UTC" in told.says.en
+    assert f"proves that this seal existed at {LATER:%Y-%m-%d %H:%M:%S} UTC" in told.says.en
     assert of_seal(judged(plain), Number.TIME).result is Result.NOT_CHECKED
 
 

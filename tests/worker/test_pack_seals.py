@@ -90,7 +90,7 @@ async def test_a_pack_s_seal_carries_a_timestamp_and_the_pack_stays_the_same(wor
     pack, given = await world.pack(), world.there.given
     told = await world.time_of_seal(pack)
     assert told.result is Result.PASSED
-    assert "“甲” proves that it existed at" in told.says.en
+    assert "“甲” proves that this seal existed at" in told.says.en
     world.play.clock.jump(world.play.clock.now() + timedelta(days=9))
     assert await world.pack() == pack
     assert await world.pack(packing_of(world.play, None)) == pack
