@@ -188,6 +188,7 @@ def test_a_confirmation_does_not_outlive_what_was_annulled() -> None:
     effect = effect_of(fallen)
     assert (effect.outcome, effect.next) == (Outcome.DEEMED, "clerk_confirm")
     assert effect_of(with_facts(fallen, confirmed_on(22, "09:59"))).next == "clerk_confirm"
+    assert effect_of(with_facts(fallen, confirmed_on(22, "10:00"))).next == "clerk_confirm"
     assert effect_of(with_facts(fallen, confirmed_on(22, "10:01"))).next is None
 
 
