@@ -30,6 +30,8 @@ def faults(container: bytes, anchors: Iterable[x509.Certificate]) -> Iterator[Sa
         yield Says("不是签名数据", "this is no signed data")
         return
     signed = info["content"]
+    if any(_holds_more(one) for one in _read(info)):
+        yield Says("含有无人读取的内容", "there is something in it that nobody reads")
     yield from _structure(signed)
     yield from _certificates(signed, anchors)
     for signer in signed["signer_infos"]:
@@ -41,12 +43,27 @@ def faults(container: bytes, anchors: Iterable[x509.Certificate]) -> Iterator[Sa
 def _structure(signed: cms.SignedData) -> Iterator[Says]:
     if len(signed["signer_infos"]) != 1:
         yield Says("应当只有一个签名者", "there should be one signer")
-    named = {one["algorithm"].dotted for one in signed["digest_algorithms"]}
-    used = {one["digest_algorithm"]["algorithm"].dotted for one in signed["signer_infos"]}
+    named = [one["algorithm"].dotted for one in signed["digest_algorithms"]]
+    used = [one["digest_algorithm"]["algorithm"].dotted for one in signed["signer_infos"]]
     if named != used:  # RFC 5652 §5.1
         yield Says("摘要算法前后不一", "the digest algorithms named and used differ")
     if signed["version"].native != _version(signed):
         yield Says("版本号有误", "the version is wrong")
+
+
+def _read(info: cms.ContentInfo) -> Iterator[core.Sequence]:
+    """The sequences that no signature covers."""
+    signed = info["content"]
+    yield from (info, signed, signed["encap_content_info"], *signed["digest_algorithms"])
+    for signer in signed["signer_infos"]:
+        yield from (signer, signer["digest_algorithm"], signer["signature_algorithm"], *signer["unsigned_attrs"])
+        if signer["sid"].name == "issuer_and_serial_number":
+            yield signer["sid"].chosen
+
+
+def _holds_more(value: core.Sequence) -> bool:
+    """Whether there is anything behind its fields: asn1crypto passes over it."""
+    return bool(b"".join(value[name].dump() for name in value) != value.contents)
 
 
 def _version(signed: cms.SignedData) -> str:

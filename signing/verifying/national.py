@@ -14,7 +14,7 @@ from asn1crypto import core, x509
 
 from signing.policy import judge
 from signing.verifying.report import Notes, Number, Says
-from signing.verifying.sm2 import BIT_STRING, WITH_SM3, fits, parts, sm3
+from signing.verifying.sm2 import BIT_STRING, OCTET_STRING, WITH_SM3, fits, parts, sm3
 from signing.verifying.trust import Trust, withdrawn
 
 FOLDER, PLAIN, STRUCTURED = "seals/", ".sm2", ".ses"
@@ -171,6 +171,8 @@ def _read(der: bytes) -> _Ses:
 
 def _signed(der: bytes) -> _Signed:
     content, certificate, algorithm, signature = parts(der)
+    if certificate[0] != OCTET_STRING:
+        raise ValueError("its certificate is an octet string, which nobody has signed")
     oid = core.ObjectIdentifier.load(algorithm[1], strict=True).dotted
     read = x509.Certificate.load(certificate[2], strict=True)
     return _Signed(content[1], read, oid, _bits(signature))

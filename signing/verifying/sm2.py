@@ -18,7 +18,7 @@ IDENTIFIER = b"1234567812345678"
 """Of whoever signs, where nobody agreed on another (GM/T 0009 §10)."""
 
 LARGEST_SIGNATURE = 72
-INTEGER, BIT_STRING, SEQUENCE = 0x02, 0x03, 0x30
+INTEGER, BIT_STRING, OCTET_STRING, SEQUENCE = 0x02, 0x03, 0x04, 0x30
 """First bytes, with class and form (X.690 §8.1.2)."""
 
 Point: TypeAlias = tuple[int, int] | None

@@ -12,14 +12,19 @@ from cryptography.hazmat.primitives import serialization
 
 from signing import certificates, keys, pdf, renewal, revocation, timestamp
 from signing.errors import KeyFileUnreadable, SigningError
+from signing.levels import containers
 from signing.revocation import Fault, Kind, RevocationWrong
 from signing.verify import VALID, verify
+from signing.verifying import cms as cms_rules
+from signing.verifying import national
 from signing.verifying.trust import NoCertificate, trusting
 from tests.fuzz import outside, packs
 from tests.fuzz.outside import PASSWORD, key_files
+from tests.fuzz.structures import Value, values
 from tests.fuzz.targets import IMPRINT, people
 from tests.signing import documents
 from tests.signing.authorities import AT
+from tests.signing.test_national import SIGNED, SIGNER
 from tests.signing.verifying import sealing
 from tests.signing.verifying.packs import unzipped, zipped
 from tests.signing.verifying.pki import LATER, clock
@@ -119,6 +124,41 @@ def test_a_name_in_bytes_beyond_ascii_is_read_in_every_revision(name: bytes) -> 
 def test_a_field_that_the_form_does_not_list_is_no_reason_to_warn_where_a_document_is_repaired() -> None:
     letter = documents.reportlab_letter(3).replace(b"/Type /Page\n", b"/Type /Page /Annots [<< /Subtype /Widget >>]\n")
     assert pdf._rewritten(letter)
+
+
+@pytest.mark.parametrize("tag", [0x0C, 0x13, 0x24, 0x80])
+def test_the_certificate_of_an_electronic_seal_is_an_octet_string(tag: int) -> None:
+    certificate = SIGNER.chain[0]
+    at = SIGNED.rindex(certificate) - 4
+    assert SIGNED[at] == 0x04
+    with pytest.raises(ValueError, match="octet string"):
+        national._read(SIGNED[:at] + bytes([tag]) + SIGNED[at + 1 :])
+
+
+@pytest.mark.parametrize("where", ["container", "signed data", "algorithm", "signers", "signer", "its name"])
+def test_nothing_stands_behind_what_is_read_of_a_seal(where: str) -> None:
+    court, _, _, _ = people()
+    (info,) = values(containers(sealing.basic(court))[0])
+    signed = below(info, 1, 0)
+    signer = below(signed, 4, 0)
+    holders = {
+        "container": below(info, 1), "signed data": signed, "signers": below(signed, 1),
+        "algorithm": below(signed, 1, 0), "signer": signer, "its name": below(signer, 1),
+    }  # fmt: skip
+    good = info.encoded()
+    anchors = trusting([court.root_pem], AT).anchors
+    assert list(cms_rules.faults(good, anchors)) == []
+    row = holders[where].content
+    assert isinstance(row, list)
+    row.append(row[-1])
+    assert list(cms_rules.faults(info.encoded(), anchors)) != []
+
+
+def below(value: Value, *path: int) -> Value:
+    for at in path:
+        assert isinstance(value.content, list)
+        value = value.content[at]
+    return value
 
 
 def test_an_archive_token_without_a_content() -> None:
