@@ -30,7 +30,7 @@ def faults(container: bytes, anchors: Iterable[x509.Certificate]) -> Iterator[Sa
         yield Says("不是签名数据", "this is no signed data")
         return
     signed = info["content"]
-    if any(_holds_more(one) for one in _read(info)):
+    if any(_holds_more(one) for one in _unsigned(info)):
         yield Says("含有无人读取的内容", "there is something in it that nobody reads")
     yield from _structure(signed)
     yield from _certificates(signed, anchors)
@@ -51,7 +51,7 @@ def _structure(signed: cms.SignedData) -> Iterator[Says]:
         yield Says("版本号有误", "the version is wrong")
 
 
-def _read(info: cms.ContentInfo) -> Iterator[core.Sequence]:
+def _unsigned(info: cms.ContentInfo) -> Iterator[core.Sequence]:
     """The sequences that no signature covers."""
     signed = info["content"]
     yield from (info, signed, signed["encap_content_info"], *signed["digest_algorithms"])
