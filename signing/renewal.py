@@ -42,9 +42,11 @@ AHEAD = timedelta(days=90)
 
 _BROKEN = (
     *(SigningError, ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError),
-    etree.XMLSyntaxError,
+    *(etree.XMLSyntaxError, UnboundLocalError),
 )
-"""What the readers raise, sooner or later, on bytes that are not what they should be; documents bring signatures."""
+"""What the readers raise, sooner or later, on bytes that are not what they should be; documents bring signatures. The
+last: asn1crypto, asked for the size of a key for Diffie and Hellman.
+"""
 
 
 class NothingGained(SigningError):

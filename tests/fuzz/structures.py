@@ -7,6 +7,7 @@ around it is written anew.
 from __future__ import annotations
 
 import base64
+import copy
 import io
 import json
 import re
@@ -206,7 +207,9 @@ def _tree(content: bytes) -> Any:
 
 
 def _copied(element: Any) -> Any:
-    return etree.fromstring(etree.tostring(element, with_tail=False))
+    found = copy.deepcopy(element)
+    found.tail = None
+    return found
 
 
 def _xml_twice(root: Any, one: Any, corpus: Sequence[bytes], chance: Chance) -> None:
@@ -240,7 +243,7 @@ def _xml_text(root: Any, one: Any, corpus: Sequence[bytes], chance: Chance) -> N
 def _xml_attribute(root: Any, one: Any, corpus: Sequence[bytes], chance: Chance) -> None:
     names = [*one.keys(), "Id", "URI", "Algorithm"]
     name = chance.choice(names)
-    said = one.get(name, "")
+    said = one.get(name) or ""
     values = ("", "#", "#S0", said + " ", "%2e%2e/x", "%zz", "%ff", said[:-1], said.upper(), "A" * 5000)
     one.set(name, chance.choice(values))
     if chance.random() < 0.3:

@@ -69,6 +69,29 @@ def _verified(content: bytes) -> None:
         assert members(content) == members(goods()[0]), "valid, though it was changed"
 
 
+def _container_verified(content: bytes) -> None:
+    """The same of a seal's container. Whoever takes out a certificate or a timestamp leaves one that says less."""
+    if _judged(content).exit == VALID:
+        outside_it, signed, held = _said(content)
+        good = [_said(one) for one in goods()[1:]]
+        assert any((outside_it, signed) == one[:2] and held <= one[2] for one in good), "valid, though it was changed"
+
+
+def _said(content: bytes) -> tuple[bytes, bytes, set[bytes]]:
+    """What is outside of the last container; what is signed there, and the signature; what came along unsigned."""
+    begin, end = _room(content)
+    signed = cms.ContentInfo.load(bytes.fromhex(content[begin:end].decode()))["content"]
+    (signer,) = signed["signer_infos"]
+    tokens = [one.dump() for each in signer["unsigned_attrs"] for one in each["values"]]
+    held = {*tokens, *(one.dump() for one in signed["certificates"])}
+    return content[:begin] + content[end:], signer["signed_attrs"].dump() + signer["signature"].dump(), held
+
+
+def _room(content: bytes) -> tuple[int, int]:
+    begin = content.rindex(b"<", 0, content.rindex(b"0000>")) + 1
+    return begin, content.index(b">", begin)
+
+
 def in_a_member(content: bytes, corpus: Sequence[bytes], chance: Chance) -> bytes:
     """One member of a pack is changed and the zip is whole: only so do the parsers behind it meet anything."""
     parts = packs.unzipped(content)
@@ -87,8 +110,7 @@ def resealed(content: bytes, corpus: Sequence[bytes], chance: Chance) -> bytes:
 
 def in_the_container(content: bytes, corpus: Sequence[bytes], chance: Chance) -> bytes:
     """The CMS container of a PDF's last seal, in its room: no digest covers it."""
-    begin = content.rindex(b"<", 0, content.rindex(b"0000>")) + 1
-    end = content.index(b">", begin)
+    begin, end = _room(content)
     digits = content[begin:end]
     held = bytes.fromhex(digits.decode())
     spoilt = changed(held.rstrip(b"\0"), corpus, chance)[: len(held)].ljust(len(held), b"\0").hex().encode()
@@ -163,7 +185,7 @@ def targets() -> dict[str, Target]:
         "inspection": Target((*plain, pdfs[0]), lambda content: inspect(content, Limits())),
         "seal a PDF": Target((*plain, *pdfs[:1]), _sealed, (NotSealable,)),
         "verify a PDF": Target(pdfs, _verified),
-        "verify a seal's container": Target(pdfs, _verified, change=in_the_container),
+        "verify a seal's container": Target(pdfs, _container_verified, change=in_the_container),
         "verify a pack": Target((whole,), _verified),
         "verify a member": Target((whole,), _verified, change=in_a_member),
         "verify what is sealed": Target((whole,), _judged, change=resealed),

@@ -169,6 +169,15 @@ def test_an_archive_token_without_a_content() -> None:
         renewal.renewed(half, token.replace(said, b"\x31" + said[1:]))
 
 
+def test_a_pack_with_a_key_that_signs_nothing_is_due() -> None:
+    members = unzipped(packs.world().young)
+    ec, diffie_hellman = bytes.fromhex("2a8648ce3d0201"), bytes.fromhex("2a8648ce3e0201")
+    token = members["timestamps/1.tsr"].replace(ec, diffie_hellman)
+    found = renewal.weakens(zipped({**members, "timestamps/1.tsr": token}.items()))
+    assert found is not None
+    assert "timestamps/1.tsr" in found.why
+
+
 @pytest.mark.parametrize("evidence", [b"<?xml version='1.0'?><a/>", b"no xml"])
 def test_a_pack_whose_evidence_cannot_be_read_is_due(evidence: bytes) -> None:
     members = unzipped(packs.world().young)
