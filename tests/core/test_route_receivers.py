@@ -90,7 +90,9 @@ def test_after_thirty_days_a_payment_order_is_sent_nowhere() -> None:
     assert told(planned(payment_order(day_31))) == {"a1": (("CPLI 430(2)",), "end_procedure")}
 
 
-def test_a_payment_order_that_was_served_in_time_has_a_route_still() -> None:
+@pytest.mark.parametrize("document", ["payment_order", "summons"])
+def test_what_was_served_and_ends_nothing_has_a_route_still(document: str) -> None:
+    """In time (law.md R5.3), or with a consequence that decides nothing of the outcome (R9.4)."""
     signed = Fact(
         kind="signed",
         at=NOON - timedelta(days=5),
@@ -101,4 +103,7 @@ def test_a_payment_order_that_was_served_in_time_has_a_route_still() -> None:
     )
     posted = Fact(kind="posted", at=NOON - timedelta(days=8), address="a1", carrier="state_post", key="posted")
     served = payment_order(NOON.date() - timedelta(days=31), posted, signed)
+    served = replace(
+        served, documents=(replace(served.documents[0], type=document, hearing_at=NOON + timedelta(days=20)),)
+    )
     assert [step.address for step in planned(served).steps] == ["a1"]
