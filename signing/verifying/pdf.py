@@ -67,6 +67,7 @@ def _name(stream: IO[bytes]) -> generic.NameObject:
         return _read_name(io.BytesIO(b"".join(b"#%02x" % one if one > 0x7E else bytes([one]) for one in plain)))
 
 
+# For the whole process, as the library has no other place for it: read otherwise is only what raised before.
 generic.NameObject.read_from_stream = staticmethod(_name)  # type: ignore[method-assign]
 
 
