@@ -42,7 +42,6 @@ from delivery.core.model import (
 )
 from delivery.core.ports import RawReceipt
 from delivery.core.rulebook import Rulebook
-from delivery.core.trusted_time import PackWaits
 from delivery.journal.accounts import Clerk
 from delivery.journal.documents import Files
 from delivery.journal.journal import Journal
@@ -51,7 +50,7 @@ from delivery.journal.submissions import Filing
 from delivery.web import console, recipient, verify_page
 from delivery.web.access import PatternAccessLogger
 from delivery.web.pages import CourtCard
-from signing.errors import NoSealEnabled, SignerLost
+from signing.errors import SignerLost
 from signing.links import link_id, make_token
 from signing.pages import page_image
 from signing.verify import Verdict, verify
@@ -144,8 +143,7 @@ class Stage:
     rules: Rulebook = field(default_factory=book)
     trusted: list[bytes] = field(default_factory=list)
     withdrawn: dict[str, datetime] = field(default_factory=dict)
-    unsealable: bool = False
-    packs_wait: bool = False
+    no_pack: Exception | None = None
 
     async def delivery(
         self,
@@ -309,11 +307,9 @@ def application(stage: Stage, courts: Mapping[str, CourtCard]) -> web.Applicatio
     simulated = SimulatedChannel(SimulatedSettings(memory=stage.folder / "simulated.jsonl"), clock=stage.clock)
 
     async def pack(delivery: Delivery) -> bytes | None:
-        if stage.packs_wait:
-            raise PackWaits(START)
+        if stage.no_pack:
+            raise stage.no_pack
         number, digest = delivery.proofs[-1]
-        if stage.unsealable:
-            raise NoSealEnabled("this court has no key that may seal now")
         return f"pack of {number}: ".encode() + await stage.files.get(digest)
 
     desk = console.Console(

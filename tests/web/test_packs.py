@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import pytest
+
 from delivery.core import events
+from delivery.core.trusted_time import PackWaits
+from signing.errors import NoSealEnabled
 from tests.filings import filing, summons
 from tests.web.browsing import Visitor
 from tests.web.desk import letter
 from tests.web.filed import conclude
 from tests.web.office import Office
-from tests.web.stage import Stage
+from tests.web.stage import START, Stage
 
 PACK = "application/vnd.etsi.asic-e+zip"
 
@@ -44,31 +48,27 @@ async def test_while_nothing_can_be_sealed_a_case_system_is_told_so(office: Offi
     assert (reply.status, "NoSealEnabled" in reply.json["detail"]) == (503, True)
 
 
-async def test_while_nothing_can_be_sealed_a_clerk_is_told_so(stage: Stage) -> None:
-    delivery, _ = await letter(stage)
-    await stage.conclude(delivery)
-    stage.unsealable = True
-    async with Visitor(stage) as visitor:
-        await visitor.sign_in()
-        page = await visitor.get(f"/console/deliveries/{delivery}/proof-pack.asice")
-    assert (page.status, page.says("暂时无法签章")) == (503, True)
-
-
 async def test_a_pack_that_waits_for_a_timestamp_says_since_when(office: Office) -> None:
     reply = await office.ask("GET", await issued(office, "young"))
     assert (reply.status, reply.json["type"].rpartition(":")[2]) == (404, "no_pack")
     assert "Timestamps are missing since 20" in reply.json["detail"]
 
 
-async def test_a_clerk_is_told_that_it_waits(stage: Stage) -> None:
+@pytest.mark.parametrize(
+    ("why", "told"),
+    [
+        (NoSealEnabled("this court has no key that may seal now"), "暂时无法签章"),
+        (PackWaits(START), "证据包暂时不能封装"),
+    ],
+)
+async def test_a_clerk_is_told_why_there_is_none_now(why: Exception, told: str, stage: Stage) -> None:
     delivery, _ = await letter(stage)
     await stage.conclude(delivery)
-    stage.packs_wait = True
+    stage.no_pack = why
     async with Visitor(stage) as visitor:
         await visitor.sign_in()
         page = await visitor.get(f"/console/deliveries/{delivery}/proof-pack.asice")
-    assert page.status == 503
-    assert page.says("证据包暂时不能封装")
+    assert (page.status, page.says(told)) == (503, True)
 
 
 async def test_a_clerk_finds_it_beside_the_proof_and_the_look_is_on_record(stage: Stage) -> None:
