@@ -26,7 +26,7 @@ from delivery.journal.accounts import Clerk
 from delivery.journal.journal import Journal
 from delivery.settings import CourtSettings, Settings, SettingsWrong
 from signing.certificates import PARTS, key_facts, pem_chain
-from signing.certification import chain_faults, chain_in, completed, key_of, make_request, requested_key
+from signing.certification import chain_faults, chain_in, completed, make_request, requested_key, spki_of
 from signing.errors import SigningError
 from signing.keys import KeyKind, make_key_file
 from signing.policy import weakens_on
@@ -285,7 +285,7 @@ def _kept(settings: Settings, court: CourtSettings, content: bytes, chain: tuple
 def _waiting_for(settings: Settings, court: str, chain: tuple[bytes, ...]) -> Path | None:
     """The request file whose key the first certificate is for."""
     with suppress(ValueError, UnsupportedAlgorithm):
-        wanted = key_of(chain[0])
+        wanted = spki_of(chain[0])
         for path in sorted((settings.data / "keys").glob(f"{court}-*{REQUEST}")):
             if requested_key(path.read_bytes()) == wanted:
                 return path

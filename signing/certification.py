@@ -75,15 +75,15 @@ def requested_key(content: bytes) -> bytes:
         raise KeyFileUnreadable("a request file should hold a certificate request after its key") from error
 
 
-def key_of(certificate: bytes) -> bytes:
-    """The public key (DER) of a certificate (DER). Raises ValueError, UnsupportedAlgorithm."""
+def spki_of(certificate: bytes) -> bytes:
+    """The public key (DER SubjectPublicKeyInfo) of a certificate (DER). Raises ValueError, UnsupportedAlgorithm."""
     return _spki(parsed(certificate).public_key())
 
 
 def completed(content: bytes, password: bytes, chain: Sequence[bytes]) -> KeyFile:
     """The key file of a request file and its chain (DER, its own first). Raises WrongPassword, KeyFileUnreadable."""
     key = private_key_of(content, password)
-    if _spki(key.public_key()) != key_of(chain[0]):
+    if _spki(key.public_key()) != spki_of(chain[0]):
         raise KeyFileUnreadable("the first certificate should belong to the private key")
     certificates = chain_pem(tuple(chain))
     return KeyFile(content=private_pem(key, password) + certificates, certificate_pem=certificates)
